@@ -1,0 +1,50 @@
+# Two commands are all a fresh clone needs: `make demo` and `make test`. Both make .venv themselves.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# mypy rejects a folder without Python files
+SOURCES := cleaner tests $(if $(wildcard benchmarks/*.py),benchmarks)
+
+.PHONY: help demo test lint mypy format bench clean
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+
+# A stamp is newer than pyproject.toml as long as what it asks for is installed.
+.venv/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	@touch $@
+
+.venv/installed-dev: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable '.[dev]'
+	@touch .venv/installed $@
+
+demo: .venv/installed ## clean the sample articles and show every change in colour
+	rm -rf build/demo
+	$(BIN)/cleaner run seeds -o build/demo
+	$(BIN)/cleaner diff seeds
+
+test: lint ## everything that must pass: ruff, mypy, pytest
+	$(BIN)/python -m pytest
+
+lint: .venv/installed-dev ## ruff and mypy only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(MAKE) --no-print-directory mypy
+
+mypy: .venv/installed-dev
+	$(BIN)/mypy $(SOURCES)
+
+format: .venv/installed-dev ## sort imports, apply safe fixes, format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/installed-dev ## measure speed
+	$(BIN)/python benchmarks/speed.py
+
+clean: ## remove .venv and everything built
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
