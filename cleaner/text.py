@@ -1,0 +1,300 @@
+"""Text as rules see it: documents, lines, paragraphs, folding, and counts.
+
+A line ends at LF, CRLF or a lone CR. The other characters that Unicode calls line breaks (U+2028,
+U+2029, form feed, vertical tab, NEL) are ordinary characters inside a line, so that no splitting
+and joining can lose them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import accumulate
+
+__all__ = [
+    "APOSTROPHES",
+    "DASHES",
+    "Document",
+    "EDGE",
+    "INVISIBLE",
+    "Lines",
+    "QUOTES",
+    "SPACES",
+    "UNUSUAL",
+    "ends_sentence",
+    "fold",
+    "fold_offsets",
+    "is_unspaced",
+    "link_spans",
+    "strip_edges",
+    "word_count",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text with what is known of it; `language` is a BCP 47 tag, `url` a full address."""
+
+    text: str
+    id: str = ""
+    url: str | None = None
+    language: str | None = None
+    metadata: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of a text: `texts` without their ends, `starts` as offsets (code points).
+
+    `starts` has one entry more than `texts`: the length of the text.
+
+    >>> Lines.of("a\\r\\nb\\n")
+    Lines(texts=['a', 'b'], starts=[0, 3, 5])
+    """
+
+    texts: list[str]
+    starts: list[int]
+
+    @classmethod
+    def of(cls, text: str) -> Lines:
+        """Split `text` into lines; a final line end opens no further line."""
+        if "\r" in text:
+            pieces = _LINE_END.split(text)  # line, end, line, end, …, line
+            texts, ends = pieces[0::2], pieces[1::2]
+            lengths = [len(line) + len(end) for line, end in zip(texts, [*ends, ""], strict=True)]
+        else:
+            texts = text.split("\n")
+            lengths = [len(line) + 1 for line in texts]
+            lengths[-1] -= 1
+        if not texts[-1]:
+            texts.pop()
+            lengths.pop()
+        return cls(texts, list(accumulate(lengths, initial=0)))
+
+    def end(self, index: int) -> int:
+        """Return the offset at which line `index` ends, before its line end."""
+        return self.starts[index] + len(self.texts[index])
+
+    def filled(self) -> list[int]:
+        """Return the indices of the lines that are not blank."""
+        return [index for index, line in enumerate(self.texts) if line and not line.isspace()]
+
+
+_LINE_END = re.compile(r"(\r\n|\r|\n)")
+
+# ------------------------------------------------------------------ folding
+# Each constant is the inside of a character class that `re`, `regex` and RE2 read alike: explicit
+# ranges only, because the engines follow different versions of Unicode.
+
+SPACES = r"\t\n\x0b\x0c\r\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
+APOSTROPHES = r"'`\x{b4}\x{2b9}\x{2bb}\x{2bc}\x{2018}-\x{201b}\x{2032}\x{ff07}"
+QUOTES = r'"\x{ab}\x{bb}\x{201c}-\x{201f}\x{2033}\x{ff02}'
+DASHES = r"\-\x{2010}-\x{2015}\x{2212}\x{fe58}\x{fe63}\x{ff0d}"
+INVISIBLE = (
+    r"\x{ad}\x{34f}\x{61c}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{2066}-\x{2069}\x{fe00}-\x{fe0f}\x{feff}"
+)
+# What `is` ignores around a phrase: blanks, punctuation, bullets, arrows, symbols, emoji, and the
+# private-use characters that icon fonts leave behind.
+EDGE = (
+    SPACES
+    + r"!-/:-@\[-`{-~\x{a1}-\x{a9}\x{ab}-\x{b1}\x{b4}\x{b6}-\x{b8}\x{bb}\x{bf}\x{d7}\x{f7}\x{2b9}-\x{2bc}"
+    + r"\x{2010}-\x{2027}\x{2030}-\x{205e}\x{20a0}-\x{20cf}\x{2190}-\x{2bff}\x{2e00}-\x{2e7f}\x{3001}-\x{3004}\x{3008}-\x{3020}"
+    + r"\x{3030}\x{303d}\x{30fb}\x{60c}\x{61b}\x{61f}\x{6d4}\x{964}\x{965}\x{e000}-\x{f8ff}\x{fe10}-\x{fe19}\x{fe30}-\x{fe6b}"
+    + r"\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff20}\x{ff3b}-\x{ff40}\x{ff5b}-\x{ff65}\x{1f000}-\x{1faff}"
+)
+
+
+def _python_class(ranges: str) -> str:
+    """Rewrite ``\\x{…}`` escapes, which `re` does not know, as characters."""
+    return re.sub(r"\\x\{([0-9a-f]+)\}", lambda match: re.escape(chr(int(match[1], 16))), ranges)
+
+
+_RANGE_END = r"(?:\\x\{([0-9a-f]+)\}|\\x([0-9a-f]{2})|(\\.|[^\\]))"
+
+
+def _characters(ranges: str) -> str:
+    """Return every character of a class's ranges."""
+    characters: list[str] = []
+    for match in re.finditer(f"{_RANGE_END}(?:-{_RANGE_END})?", ranges):
+        low, high = (_code(match.groups()[at : at + 3]) for at in (0, 3))
+        characters.extend(map(chr, range(low, max(low, high) + 1)))
+    return "".join(characters)
+
+
+def _code(parts: Sequence[str | None]) -> int:
+    long, short, literal = parts
+    if literal:
+        named = {"\\t": 9, "\\n": 10, "\\r": 13}
+        return named.get(literal, ord(literal[-1]))
+    return int(long or short or "0", 16)
+
+
+_FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_FOLD: dict[int, str | int | None] = {
+    **_FULL_WIDTH,
+    **{ord(character): " " for character in _characters(SPACES)},
+    **{ord(character): "'" for character in _characters(APOSTROPHES)},
+    **{ord(character): '"' for character in _characters(QUOTES)},
+    **{ord(character): "-" for character in _characters(DASHES)},
+    **{ord(character): None for character in _characters(INVISIBLE)},
+    ord("…"): "...",
+    ord("İ"): "i",  # casefold would make two characters of it, and Turkish capitals come without a dot
+    ord("ı"): "i",
+    ord("ŉ"): "'n",
+    0xFF40: "'",
+}
+_MARKED = re.compile(r"[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0dff\u1ab0-\u1aff\u1dc0-\u1dff\u3099\u309a]")
+
+# Characters whose folding is more than another case, blank, quote or dash: multi-character folds,
+# compatibility letters, marks that may compose, invisible ones. Only lines that hold one need to be folded
+# before they can be scanned.
+UNUSUAL = (
+    INVISIBLE
+    + r"\x{b5}\x{df}\x{130}-\x{131}\x{149}\x{17f}\x{1c5}\x{1c8}\x{1cb}\x{1f0}\x{1f2}\x{300}-\x{36f}\x{390}\x{3b0}\x{3c2}"
+    + r"\x{3d0}-\x{3d1}\x{3d5}-\x{3d6}\x{3f0}-\x{3f1}\x{3f4}-\x{3f5}\x{483}-\x{487}\x{587}\x{591}-\x{5c7}\x{610}-\x{61a}"
+    + r"\x{64b}-\x{65f}\x{93c}\x{94d}\x{958}-\x{95f}\x{9bc}-\x{9cd}\x{9dc}-\x{9df}\x{a33}-\x{a4d}\x{a59}-\x{a5e}\x{abc}-\x{acd}"
+    + r"\x{b3c}-\x{b5d}\x{bcd}\x{c3c}-\x{c56}\x{cbc}-\x{ccd}\x{d3b}-\x{d4d}\x{dca}\x{13f8}-\x{13fd}\x{1ab0}-\x{1aff}"
+    + r"\x{1c80}-\x{1c88}\x{1dc0}-\x{1dff}\x{1e96}-\x{1e9b}\x{1e9e}\x{1f50}-\x{1f56}\x{1f80}-\x{1fff}\x{2126}\x{212a}-\x{212b}"
+    + r"\x{3099}-\x{309a}\x{ab70}-\x{abbf}\x{fb00}-\x{fb06}\x{fb13}-\x{fb17}\x{ff01}-\x{ff5e}"
+)
+
+
+def fold(text: str, *, case: bool = False) -> str:
+    """Return `text` as phrases are compared: case, blanks, quotes, dashes and invisible characters evened out.
+
+    Runs of blanks become one space. With `case`, upper and lower case stay apart.
+
+    >>> fold("Don’t\\u00a0 SHARE\\u200b — it")
+    "don't share - it"
+    """
+    if text.isascii():
+        folded = text if case else text.lower()
+        if folded.isprintable() and "  " not in folded:
+            return folded.replace("`", "'")
+    if _MARKED.search(text) and not unicodedata.is_normalized("NFC", text):
+        return "".join(piece for _, piece in _pieces(text, case))
+    folded = text.translate(_FOLD)
+    if not case:
+        folded = folded.casefold()
+    return _BLANKS.sub(" ", folded)
+
+
+_BLANKS = re.compile(r" {2,}")
+
+
+def fold_offsets(text: str, *, case: bool = False) -> list[int]:
+    """Return for each character of `fold(text)` the offset in `text` it comes from, and last the length.
+
+    >>> fold_offsets("a\\u200b  b")
+    [0, 2, 4, 5]
+    """
+    offsets: list[int] = []
+    for offset, piece in _pieces(text, case):
+        offsets.extend([offset] * len(piece))
+    offsets.append(len(text))
+    return offsets
+
+
+def _pieces(text: str, case: bool) -> list[tuple[int, str]]:
+    """Fold character by character (a base and its marks count as one), keeping each one's offset."""
+    pieces: list[tuple[int, str]] = []
+    length = len(text)
+    position = 0
+    blank = False
+    while position < length:
+        start = position
+        position += 1
+        while position < length and unicodedata.combining(text[position]) and _MARKED.match(text[position]):
+            position += 1
+        cluster = text[start:position]
+        if position - start > 1:
+            cluster = unicodedata.normalize("NFC", cluster)
+        folded = cluster.translate(_FOLD)
+        if not case:
+            folded = folded.casefold()
+        for character in folded:
+            if character == " " and blank:
+                continue
+            blank = character == " "
+            pieces.append((start, character))
+    return pieces
+
+
+_EDGES = re.compile(f"[{_python_class(EDGE)}]*")
+
+
+@lru_cache(maxsize=4096)
+def strip_edges(folded: str) -> tuple[int, int]:
+    """Return where a folded text starts and ends without bullets, arrows, blanks and punctuation around it.
+
+    >>> start, end = strip_edges("↗ share:")
+    >>> "↗ share:"[start:end]
+    'share'
+    """
+    head = _EDGES.match(folded)
+    start = head.end() if head else 0
+    if start == len(folded):
+        return start, start
+    tail = _EDGES.match(folded[::-1])
+    return start, len(folded) - (tail.end() if tail else 0)
+
+
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u31f0-\u31ff"
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+)
+
+
+def is_unspaced(character: str) -> bool:
+    """Tell whether a character is of a script that puts no spaces between words (Han, kana, Thai, Lao, Khmer, Burmese)."""
+    return _UNSPACED.match(character) is not None
+
+
+# ------------------------------------------------------------------ counts and shapes
+
+_WORD = re.compile(r"\S*[^\W_]\S*")
+_IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]")
+
+
+def word_count(text: str) -> int:
+    """Return the number of words: stretches without blanks that hold a letter or digit; each Han or kana character is one.
+
+    >>> word_count("He said – twice – 你好 ok")
+    6
+    """
+    if text.isascii() or not _IDEOGRAPH.search(text):
+        return sum(1 for word in text.split() if word.isalnum() or _WORD.match(word))
+    apart = _IDEOGRAPH.sub(" ", text)
+    return len(_IDEOGRAPH.findall(text)) + word_count(apart)
+
+
+_CLOSERS = "\"'”’»›)]}）」』】〉》*_\u200b\u200d\ufe0f \t\u00a0"
+_FULL_STOPS = frozenset(".!?…。！？．｡؟۔।॥։።၊။។៕᙮᠃⸮‼⁇⁈⁉")
+
+
+def ends_sentence(text: str) -> bool:
+    """Tell whether a text ends like a sentence: a full stop of any script, and closing quotes or brackets after it.
+
+    >>> ends_sentence('He said "no."'), ends_sentence("Read next")
+    (True, False)
+    """
+    text = text.rstrip()
+    stripped = text.rstrip(_CLOSERS)
+    return bool(stripped) and stripped[-1] in _FULL_STOPS
+
+
+_LINK = re.compile(r"\[[^\]\n]{0,500}\]\(\S{1,2000}?\)|(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
+
+
+def link_spans(text: str) -> Sequence[tuple[int, int]]:
+    """Return where the links of a text stand: Markdown links, URLs and e-mail addresses.
+
+    >>> link_spans("see www.example.org/a now")
+    [(4, 21)]
+    """
+    if "://" not in text and "www." not in text and "@" not in text and "](" not in text:
+        return []
+    return [match.span() for match in _LINK.finditer(text)]
