@@ -1,0 +1,396 @@
+"""Finding packs, layering them, and resolving all of it into one `Configuration`.
+
+Layers are merged as nodes, before anything is read as a rule: whatever a configuration changes keeps its
+place in the file that says it, and so do the problems with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from cleaner.rules.model import RISKS, Configuration, Pack, Rule
+from cleaner.rules.nodes import Node, Place, Problem, Problems, RuleError, nearest, read_nodes
+from cleaner.rules.parse import Names, Reading, check_name, parse_rule, read_share, read_word
+
+__all__ = ["DEFAULT_GUARD", "PACK_KEYS", "load", "load_file", "load_text", "pack_files"]
+
+DEFAULT_GUARD = 0.5  # share of a document's words
+PACK_KEYS: dict[str, str] = {
+    "pack": "the pack's name",
+    "version": "MAJOR.MINOR.PATCH",
+    "about": "one line: what the pack is for",
+    "requires": "packs whose names ($pack/name) are used; their rules are not taken in",
+    "extends": "packs whose rules are taken in, by name or file path",
+    "guard": "share of a document's words that may be removed before everything is taken back",
+    "max_risk": "the highest risk of the rules that run",
+    "disable": "rules that do not run, by pack/id, glob, or tag:NAME",
+    "enable": "rules that run although they are experimental, disabled above, or riskier than max_risk",
+    "override": "changes of single fields (pack/id: {run.count: 2..20}) and of names (pack/name+: [phrase])",
+    "define": "named phrases and tests",
+    "rules": "the rules",
+}
+_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+
+
+@cache
+def pack_files() -> dict[str, Path]:
+    """Return the shipped packs: name to file. A wheel carries them inside the package, a checkout beside it."""
+    package = Path(__file__).resolve().parents[1]
+    folder = package / "packs"
+    if not folder.is_dir():
+        folder = package.parent / "rules"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+@dataclass(slots=True)
+class _Layer:
+    """One file, read but not yet resolved."""
+
+    pack: Pack
+    root: Node
+    extends: list[_Layer] = field(default_factory=list)
+    required: list[_Layer] = field(default_factory=list)
+
+
+def load(names: Sequence[str]) -> Configuration:
+    """Return the configuration that the named packs make together, in this order.
+
+    Raises `RuleError` with every problem found.
+
+    >>> load(["core"]).packs[0].name
+    'core'
+    """
+    problems = Problems()
+    loaded: dict[str, _Layer] = {}
+    layers: list[_Layer] = []
+    for name in names:
+        if name not in pack_files():
+            known = ", ".join(pack_files())
+            problems.found.append(Problem(Place(name, 1, 1), f"no pack `{name}`{nearest(name, list(pack_files()))}; there are: {known}"))
+            continue
+        layer = _read_file(pack_files()[name], problems, loaded, ())
+        if layer is not None:
+            layers.append(layer)
+    return _resolve(layers, problems)
+
+
+def load_file(path: str | Path) -> Configuration:
+    """Return the configuration of a pack or configuration file.
+
+    Raises `RuleError` with every problem found, `OSError` where the file cannot be read.
+    """
+    problems = Problems()
+    layer = _read_file(Path(path), problems, {}, ())
+    return _resolve([layer] if layer else [], problems)
+
+
+def load_text(text: str, file: str = "<text>") -> Configuration:
+    """Return the configuration written in `text`; `file` names it in messages. Paths in it are taken from the working directory.
+
+    Raises `RuleError` with every problem found.
+    """
+    problems = Problems()
+    layer = _read_layer(text, file, Path(), problems, {}, ())
+    return _resolve([layer] if layer else [], problems)
+
+
+def _read_file(path: Path, problems: Problems, loaded: dict[str, _Layer], opening: tuple[str, ...]) -> _Layer | None:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        if opening:
+            problems.found.append(Problem(Place(str(path), 1, 1), f"cannot be read: {error.strerror or error}"))
+            return None
+        raise
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", "replace").split("\n")
+        place = Place(str(path), len(before), len(before[-1]) + 1)
+        problems.found.append(Problem(place, f"not UTF-8: byte 0x{data[error.start]:02x}"))
+        return None
+    return _read_layer(text, str(path), path.parent, problems, loaded, opening)
+
+
+def _read_layer(
+    text: str, file: str, folder: Path, problems: Problems, loaded: dict[str, _Layer], opening: tuple[str, ...]
+) -> _Layer | None:
+    if file in loaded:
+        return loaded[file]
+    root = read_nodes(text, file, problems)
+    if root is None or root.kind != "map":
+        if not problems.found:
+            problems.add(Place(file, 1, 1), "expected a pack: a map with the keys pack, version, about, rules")
+        return None
+    for key, key_node, _ in root.named():
+        if key not in PACK_KEYS:
+            problems.add(key_node.place, f"unknown key `{key[:60]}`{nearest(key, list(PACK_KEYS))}")
+    layer = _Layer(_read_head(root, file, problems), root)
+    loaded[file] = layer
+    for key, found in (("extends", layer.extends), ("requires", layer.required)):
+        node = root.get(key)
+        if node is None:
+            continue
+        for item in node.items if node.kind == "list" else (node,):
+            other = _open_other(item, folder, problems, loaded, (*opening, file))
+            if other is not None:
+                found.append(other)
+    return layer
+
+
+def _open_other(item: Node, folder: Path, problems: Problems, loaded: dict[str, _Layer], opening: tuple[str, ...]) -> _Layer | None:
+    """Open a pack that another one names: by name, ``name@version``, or path."""
+    word = read_word(Reading("", Names({}, {}), problems), item, "a pack")
+    if word is None:
+        return None
+    name, _, version = word.partition("@")
+    if "://" in word:
+        problems.add(item.place, "packs are files: a name or a path, never a URL")
+        return None
+    path = pack_files().get(name)
+    if path is None and (name.endswith((".yaml", ".yml")) or "/" in name):
+        path = folder / name
+    if path is None:
+        problems.add(item.place, f"no pack `{name[:60]}`{nearest(name, list(pack_files()))}; there are: {', '.join(pack_files())}")
+        return None
+    if str(path) in opening:
+        problems.add(item.place, f"packs that extend each other: {' → '.join([*opening[opening.index(str(path)) :], str(path)])}")
+        return None
+    if not path.is_file():
+        problems.add(item.place, f"no file {path}")
+        return None
+    layer = _read_file(path, problems, loaded, opening)
+    if layer is not None and version and layer.pack.version != version:
+        problems.add(item.place, f"pack `{name}` is there in version {layer.pack.version}, not {version}")
+    return layer
+
+
+def _read_head(root: Node, file: str, problems: Problems) -> Pack:
+    reading = Reading("", Names({}, {}), problems)
+    is_pack = root.get("pack") is not None
+    words: dict[str, str] = {}
+    for key in ("pack", "version", "about"):
+        node = root.get(key)
+        if node is None:
+            if is_pack:
+                problems.add(root.place, f"a pack without `{key}`")
+            continue
+        word = read_word(reading, node, key)
+        if word is None:
+            continue
+        if key == "pack" and not _NAME.fullmatch(word):
+            problems.add(node.place, f"`{word[:60]}`: a pack's name has lower-case letters, digits and hyphens")
+        if key == "version" and not _VERSION.fullmatch(word):
+            problems.add(node.place, f"`{word[:60]}` is not a version such as 1.0.0")
+        words[key] = word
+    # A configuration without a name is called `local`; its rules are local/ID.
+    return Pack(words.get("pack", "local"), words.get("version", "0.0.0"), words.get("about", ""), file)
+
+
+# ------------------------------------------------------------------ layering
+
+
+def _in_order(layers: Sequence[_Layer]) -> list[_Layer]:
+    """Return the layers and all that they extend, the extended ones first, each once."""
+    order: list[_Layer] = []
+
+    def visit(layer: _Layer) -> None:
+        if layer not in order:
+            for other in layer.extends:
+                visit(other)
+            order.append(layer)
+
+    for layer in layers:
+        visit(layer)
+    return order
+
+
+def _resolve(layers: Sequence[_Layer], problems: Problems) -> Configuration:
+    order = _in_order(layers)
+    by_name: dict[str, _Layer] = {}
+    for layer in order:
+        first = by_name.setdefault(layer.pack.name, layer)
+        if first is not layer:
+            problems.add(layer.root.place, f"two packs are called `{layer.pack.name}`: {first.pack.file} and this one")
+    every = {other.pack.name: other for layer in order for other in (*layer.required, layer)}
+    defined = {name: _defined(layer, problems) for name, layer in every.items()}
+    rules = {layer.pack.name: _rule_nodes(layer, problems) for layer in order}
+    for layer in order:
+        _override(layer, defined, rules, problems)
+    sees = {name: tuple(other.pack.name for other in reversed(_in_order([layer]))) for name, layer in every.items()}
+    names = Names(defined, sees)
+    parsed: list[Rule] = []
+    used: set[str] = set()
+    for number, layer in enumerate(order):
+        reading = Reading(layer.pack.name, names, problems, used=used)
+        for node in rules[layer.pack.name].values():
+            rule = parse_rule(reading, node, number)
+            if rule is not None:
+                parsed.append(rule)
+        for name, node in defined[layer.pack.name].items():
+            if f"{layer.pack.name}/{name}" not in used:
+                check_name(reading, node)
+    chosen = _choose(order, parsed, problems)
+    guard = _guard(order, problems)
+    problems.stop_if_any()
+    packs = tuple(layer.pack for layer in order)
+    return Configuration(packs, tuple(chosen), guard, _digest(packs, chosen, guard))
+
+
+def _defined(layer: _Layer, problems: Problems) -> dict[str, Node]:
+    node = layer.root.get("define")
+    if node is None:
+        return {}
+    if node.kind != "map":
+        problems.add(node.place, "`define` must be a map from names to phrases or tests")
+        return {}
+    return {key: value for key, _, value in node.named()}
+
+
+def _rule_nodes(layer: _Layer, problems: Problems) -> dict[str, Node]:
+    """Return the pack's rules by id; report duplicates."""
+    node = layer.root.get("rules")
+    if node is None:
+        return {}
+    if node.kind != "list":
+        problems.add(node.place, "`rules` must be a list of rules")
+        return {}
+    found: dict[str, Node] = {}
+    for number, item in enumerate(node.items):
+        id_node = item.get("id") if item.kind == "map" else None
+        identifier = id_node.text if id_node is not None and id_node.text else f"rule {number + 1}"
+        if identifier in found and id_node is not None:
+            first = found[identifier].get("id") or found[identifier]
+            problems.add(id_node.place, f"duplicate id `{identifier[:60]}`, first on line {first.place.line}")
+            continue
+        found[identifier] = item
+    return found
+
+
+def _override(layer: _Layer, defined: dict[str, dict[str, Node]], rules: dict[str, dict[str, Node]], problems: Problems) -> None:
+    """Carry out a layer's `override`: fields of rules, phrases of names."""
+    node = layer.root.get("override")
+    if node is None:
+        return
+    if node.kind != "map":
+        problems.add(node.place, "`override` must be a map such as {news/related-block: {run.count: 2..20}}")
+        return
+    for key, key_node, value in node.named():
+        owner, _, bare = key.rstrip("+-").partition("/")
+        if key.endswith(("+", "-")):
+            known = defined.get(owner, {})
+            if bare not in known:
+                hint = nearest(key[:-1], [f"{pack}/{name}" for pack, names in defined.items() for name in names])
+                problems.add(key_node.place, f"unknown name `{key[:-1][:60]}`{hint}")
+            else:
+                known[bare] = _with_phrases(known[bare], value) if key.endswith("+") else _without_phrases(known[bare], value)
+        elif bare not in rules.get(owner, {}):
+            hint = nearest(key, [f"{pack}/{name}" for pack, ids in rules.items() for name in ids])
+            problems.add(key_node.place, f"unknown rule `{key[:60]}`{hint}")
+        elif value.kind != "map":
+            problems.add(value.place, "expected a map from fields to values, such as {run.count: 2..20}")
+        else:
+            for path, path_node, new in value.named():
+                rules[owner][bare] = _set(rules[owner][bare], path.split("."), path_node, new)
+
+
+def _set(node: Node, path: list[str], path_node: Node, value: Node) -> Node:
+    """Return a map node with the value at a dotted path replaced or added."""
+    key, *rest = path
+    old = node.get(key)
+    if rest:
+        value = _set(old if old is not None and old.kind == "map" else Node("map", path_node.place), rest, path_node, value)
+    if old is None:
+        return replace(node, kind="map", pairs=(*node.pairs, (replace(path_node, text=key), value)))
+    return replace(node, pairs=tuple((name, value if name.text == key else former) for name, former in node.pairs))
+
+
+def _with_phrases(node: Node, more: Node) -> Node:
+    if node.kind == "map" and more.kind == "map":
+        languages = {key: value for key, _, value in node.named()}
+        pairs = [(key, _with_phrases(value, more_value) if (more_value := more.get(key.text)) else value) for key, value in node.pairs]
+        return replace(node, pairs=(*pairs, *(pair for pair in more.pairs if pair[0].text not in languages)))
+    if node.kind == "map":
+        anywhere = Node("scalar", more.place, text="any")
+        return _with_phrases(node, Node("map", more.place, pairs=((anywhere, more),)))
+    return Node("list", more.place, items=(*(node.items if node.kind == "list" else (node,)), *(more.items if more.kind == "list" else (more,))))
+
+
+def _without_phrases(node: Node, less: Node) -> Node:
+    """Drop phrases from a name, in every language."""
+    gone = {item.text for item in (less.items if less.kind == "list" else (less,))}
+    if less.kind == "map":
+        gone = {item.text for _, _, value in less.named() for item in (value.items if value.kind == "list" else (value,))}
+    if node.kind == "map":
+        return replace(node, pairs=tuple((key, _without_phrases(value, less)) for key, value in node.pairs))
+    items = node.items if node.kind == "list" else (node,)
+    return Node("list", node.place, items=tuple(item for item in items if item.kind != "scalar" or item.text not in gone))
+
+
+def _choose(order: Sequence[_Layer], rules: list[Rule], problems: Problems) -> list[Rule]:
+    """Return the rules that run: `enable`, `disable` and `max_risk` of each layer in turn; experimental ones only if enabled."""
+    off = {rule.name for rule in rules if rule.status == "experimental"}
+    names = [rule.name for rule in rules]
+    tags = {f"tag:{tag}" for rule in rules for tag in rule.tags}
+    for layer in order:
+        reading = Reading(layer.pack.name, Names({}, {}), problems)
+        limit = layer.root.get("max_risk")
+        if limit is not None:
+            word = read_word(reading, limit, "max_risk")
+            if word is not None and word not in RISKS:
+                problems.add(limit.place, f"max_risk is one of {', '.join(RISKS)}, not `{word[:60]}`{nearest(word, list(RISKS))}")
+            elif word is not None:
+                off.update(rule.name for rule in rules if RISKS.index(rule.risk) > RISKS.index(word))  # type: ignore[arg-type]
+        for key in ("disable", "enable"):
+            node = layer.root.get(key)
+            for item in () if node is None else node.items if node.kind == "list" else (node,):
+                pattern = read_word(reading, item, f"an entry of `{key}`")
+                if pattern is None:
+                    continue
+                hit = {rule.name for rule in rules if fnmatchcase(rule.name, pattern) or (pattern in {f"tag:{tag}" for tag in rule.tags})}
+                if not hit and not problems.found:
+                    problems.add(item.place, f"no rule is called `{pattern[:60]}`{nearest(pattern, [*names, *tags])}")
+                off = off | hit if key == "disable" else off - hit
+    return [rule for rule in rules if rule.name not in off]
+
+
+def _guard(order: Sequence[_Layer], problems: Problems) -> float:
+    guard = DEFAULT_GUARD
+    for layer in order:
+        node = layer.root.get("guard")
+        if node is not None:
+            guard = read_share(Reading("", Names({}, {}), problems), node, "guard") or guard
+    return guard
+
+
+# ------------------------------------------------------------------ digest
+
+_NO_EFFECT = frozenset({"about", "examples", "refs", "tags", "replaced_by", "status", "file", "place", "option_places"})
+
+
+def _plain(value: Any) -> Any:
+    """Return what decides results as maps, lists and scalars, without places and prose."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name not in _NO_EFFECT}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(value[key]) for key in sorted(value)}
+    if isinstance(value, float):
+        return repr(value)
+    return value
+
+
+def _digest(packs: tuple[Pack, ...], rules: Sequence[Rule], guard: float) -> str:
+    return hashlib.sha256(msgspec.json.encode(_plain([packs, rules, guard]))).hexdigest()
+

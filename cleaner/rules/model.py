@@ -1,0 +1,183 @@
+"""What a pack says, as plain values: rules, tests, runs, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from cleaner.rules.nodes import Place
+
+__all__ = [
+    "ACTIONS",
+    "RISKS",
+    "STATUSES",
+    "UNITS",
+    "Action",
+    "Configuration",
+    "Duplicate",
+    "Example",
+    "Pack",
+    "Phrase",
+    "Position",
+    "Range",
+    "Risk",
+    "Rule",
+    "Run",
+    "Status",
+    "Test",
+    "Unit",
+    "tests_in",
+]
+
+Risk = Literal["safe", "likely", "risky"]
+Status = Literal["stable", "testing", "experimental", "deprecated"]
+Unit = Literal["line", "paragraph", "span", "document"]
+Action = Literal["drop", "replace", "fix", "keep", "flag"]
+RISKS: tuple[Risk, ...] = ("safe", "likely", "risky")
+STATUSES: tuple[Status, ...] = ("stable", "testing", "experimental", "deprecated")
+UNITS: tuple[Unit, ...] = ("line", "paragraph", "span", "document")
+ACTIONS: tuple[Action, ...] = ("drop", "replace", "fix", "keep", "flag")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A phrase as written, and the language it belongs to (None: all)."""
+
+    text: str
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """``low..high``, both included; `share` says that they are shares 0..1 and not counts."""
+
+    low: float
+    high: float
+    share: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Among the first or last `amount` lines, or, with `share`, that share (0..1) of them."""
+
+    amount: float
+    share: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """Equal to the unit before (`previous`) or to any earlier one; `near` is the least similarity (0..1)."""
+
+    of: Literal["previous", "earlier"]
+    near: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test of the predicate grammar: a key of the language and its value.
+
+    The value's type follows from the key: phrases, a pattern, a range, tests. The keys ``all`` and ``any``
+    hold a tuple of tests. `case` says that phrases and patterns are case-sensitive.
+    """
+
+    key: str
+    value: Any
+    place: Place = field(compare=False)
+    case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a match grows over its neighbours."""
+
+    then: Test | None
+    count: Range
+    gap: int
+    edge: Literal["start", "end"] | None
+    place: Place = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Text before and after a rule; `kind` is the key it was written with."""
+
+    kind: Literal["drop", "keep", "change", "flag"]
+    text: str
+    out: str
+    place: Place = field(compare=False)
+    language: str | None = None
+    site: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of one pack, checked and with its names resolved."""
+
+    pack: str
+    id: str
+    about: str
+    place: Place = field(compare=False)
+    risk: Risk = "likely"
+    status: Status = "stable"
+    tags: tuple[str, ...] = ()
+    refs: tuple[str, ...] = ()
+    replaced_by: str | None = None
+    languages: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    unit: Unit = "line"
+    match: Test | None = None
+    unless: Test | None = None
+    run: Run | None = None
+    action: Action = "drop"
+    template: str | None = None
+    operation: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    option_places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+    budget: float | None = None
+    examples: tuple[Example, ...] = ()
+    layer: int = 0
+
+    @property
+    def name(self) -> str:
+        """The full name, ``pack/id``."""
+        return f"{self.pack}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack's head."""
+
+    name: str
+    version: str
+    about: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Packs layered and resolved: everything a `Cleaner` needs.
+
+    `guard` is the share (0..1) of a document's words that may be removed; `digest` is the SHA-256 of all that
+    decides results.
+    """
+
+    packs: tuple[Pack, ...]
+    rules: tuple[Rule, ...]
+    guard: float
+    digest: str
+
+
+def tests_in(test: Test | None) -> list[Test]:
+    """Return a test and all tests inside it."""
+    if test is None:
+        return []
+    found = [test]
+    inner = test.value if isinstance(test.value, tuple) else (test.value,)
+    for value in inner:
+        if isinstance(value, Test):
+            found.extend(tests_in(value))
+    return found

@@ -1,0 +1,223 @@
+"""YAML as nodes that remember where they stand.
+
+Packs use the plain part of YAML: maps, lists, scalars. Anchors, aliases, tags and a second document are
+refused, duplicate keys too, and nesting is bounded, so that no file can blow up or surprise. Scalars keep
+their text; whether ``no`` was meant as a word is for the reader of the node to ask about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import yaml
+
+__all__ = ["LARGEST_FILE", "Node", "Place", "Problem", "Problems", "RuleError", "nearest", "read_nodes"]
+
+LARGEST_FILE = 16_000_000  # characters of one pack
+_DEEPEST = 40  # maps and lists inside one another
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_resolver = yaml.resolver.Resolver()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands: file name, line and column, both from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, where it stands, and the offending line of the file."""
+
+    place: Place
+    message: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        if not self.source.strip():
+            return f"{self.place}: {self.message}"
+        shown = self.source.replace("\t", " ")
+        caret = " " * (self.place.column - 1) + "^"
+        return f"{self.place}: {self.message}\n    {shown}\n    {caret}"
+
+
+class RuleError(ValueError):
+    """Packs or a configuration cannot be used; `problems` holds everything that is wrong with them."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+    def __reduce__(self) -> tuple[type[RuleError], tuple[list[Problem]]]:
+        return type(self), (self.problems,)
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects problems, so that all are told at once; `sources` holds the lines of each file read."""
+
+    found: list[Problem] = field(default_factory=list)
+    sources: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, place: Place, message: str) -> None:
+        """Note a problem at `place`."""
+        lines = self.sources.get(place.file, [])
+        source = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+        self.found.append(Problem(place, message, source[:200]))
+
+    def stop_if_any(self) -> None:
+        """Raise `RuleError` if any problem was found, sorted by place."""
+        if self.found:
+            unique = dict.fromkeys(sorted(self.found, key=lambda problem: (problem.place.file, problem.place.line, problem.place.column)))
+            raise RuleError(list(unique))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A YAML value: `pairs` of a map, `items` of a list, or the `text` of a scalar.
+
+    `tag` is what YAML 1.1 takes a bare scalar for: str, int, float, bool, null, or another of its types.
+    """
+
+    kind: Literal["map", "list", "scalar"]
+    place: Place
+    pairs: tuple[tuple[Node, Node], ...] = ()
+    items: tuple[Node, ...] = ()
+    text: str = ""
+    tag: str = "str"
+
+    def get(self, key: str) -> Node | None:
+        """Return the value of a map's key, or None."""
+        return next((value for name, value in self.pairs if name.text == key), None)
+
+    def named(self) -> Iterator[tuple[str, Node, Node]]:
+        """Yield the key's text, the key's node and the value of each pair of a map."""
+        for key, value in self.pairs:
+            yield key.text, key, value
+
+
+def read_nodes(text: str, file: str, problems: Problems) -> Node | None:
+    """Parse the YAML `text` of `file`; return its node, or None where it holds none or cannot be read."""
+    # YAML has line ends of its own (NEL, U+2028); its marks count them, and so must we.
+    problems.sources[file] = _yaml_lines(text)
+    if len(text) > LARGEST_FILE:
+        problems.add(Place(file, 1, 1), f"the file has {len(text):,} characters; a pack has at most {LARGEST_FILE:,}")
+        return None
+    try:
+        return _compose(text, file, problems)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
+        problems.add(place, f"not YAML: {error.problem or error.context or 'cannot be parsed'}")
+    except yaml.YAMLError as error:
+        problems.add(_reader_place(text, file, error), f"not YAML: {str(error).splitlines()[0]}")
+    except (ValueError, UnicodeError) as error:
+        problems.add(Place(file, 1, 1), f"not YAML: {error}")
+    return None
+
+
+def _yaml_lines(text: str) -> list[str]:
+    for end in ("\r\n", "\r", "\x85", "\u2028", "\u2029"):
+        text = text.replace(end, "\n")
+    return text.split("\n")
+
+
+def _reader_place(text: str, file: str, error: yaml.YAMLError) -> Place:
+    position = getattr(error, "position", None)
+    if not isinstance(position, int):
+        return Place(file, 1, 1)
+    before = text[:position].split("\n")
+    return Place(file, len(before), len(before[-1]) + 1)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A map or list whose end has not come yet."""
+
+    kind: Literal["map", "list"]
+    place: Place
+    children: list[Node] = field(default_factory=list)
+
+
+def _compose(text: str, file: str, problems: Problems) -> Node | None:
+    root: Node | None = None
+    documents = 0
+    stack: list[_Open] = []
+    for event in yaml.parse(text, Loader=_Loader):
+        place = Place(file, event.start_mark.line + 1, event.start_mark.column + 1)
+        node: Node | None = None
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                problems.add(place, "a second YAML document: one file holds one pack")
+                return root
+            continue
+        if isinstance(event, yaml.AliasEvent):
+            problems.add(place, f"alias `*{event.anchor}`: packs have no anchors and aliases; write the value out or `define` it")
+            node = Node("scalar", place, text="", tag="alias")
+        elif isinstance(event, yaml.NodeEvent):
+            if event.anchor is not None:
+                problems.add(place, f"anchor `&{event.anchor}`: packs have no anchors and aliases; use `define`")
+            tag = getattr(event, "tag", None)
+            if tag is not None and tag != "!":
+                problems.add(place, f"tag `{tag}`: packs have no YAML tags")
+        if isinstance(event, yaml.ScalarEvent):
+            node = Node("scalar", place, text=event.value, tag=_scalar_tag(event))
+        elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            if len(stack) >= _DEEPEST:
+                problems.add(place, f"nested more than {_DEEPEST} deep")
+                return None
+            stack.append(_Open("map" if isinstance(event, yaml.MappingStartEvent) else "list", place))
+            continue
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            node = _close(stack.pop(), problems)
+        if node is None:
+            continue
+        if stack:
+            stack[-1].children.append(node)
+        else:
+            root = node
+    return root
+
+
+def _scalar_tag(event: yaml.ScalarEvent) -> str:
+    if event.style:
+        return "str"
+    tag: str = _resolver.resolve(yaml.ScalarNode, event.value, (True, False))
+    return tag.rpartition(":")[2]
+
+
+def _close(opened: _Open, problems: Problems) -> Node:
+    if opened.kind == "list":
+        return Node("list", opened.place, items=tuple(opened.children))
+    pairs: list[tuple[Node, Node]] = []
+    seen: dict[str, Place] = {}
+    for key, value in zip(opened.children[::2], opened.children[1::2], strict=True):
+        if key.kind != "scalar":
+            problems.add(key.place, "a key must be a word, not a map or list")
+        elif key.text in seen:
+            problems.add(key.place, f"duplicate key `{key.text}`, first on line {seen[key.text].line}")
+        else:
+            seen[key.text] = key.place
+            pairs.append((key, value))
+    return Node("map", opened.place, pairs=tuple(pairs))
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return `` (did you mean `x`?)`` for the known word nearest to `word`, or nothing where none is near.
+
+    >>> nearest("stats", ["starts", "ends"])
+    ' (did you mean `starts`?)'
+    """
+    from difflib import get_close_matches
+
+    close = get_close_matches(word[:80], known, n=1, cutoff=0.6)
+    return f" (did you mean `{close[0]}`?)" if close else ""
