@@ -1,0 +1,1 @@
+"""Tests compiled to matchers: phrases, patterns, duplicates, runs, and the scan that chooses candidates."""

@@ -1,0 +1,75 @@
+"""Repeated units: which earlier one a unit equals, exactly or nearly.
+
+Nearly equal means: of the words of both, in order, at least the wanted share is common (twice the common
+words over all words). Candidates come from an index of rare words that no pair above the share can miss
+(prefix filtering, Chaudhuri et al. 2006, "A primitive operator for similarity joins"), so that cost stays
+close to linear; units over 400 words are compared for equality only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from difflib import SequenceMatcher
+
+from cleaner.matching.units import Units
+
+__all__ = ["earlier", "near_earlier"]
+
+_MOST_WORDS = 400
+_MOST_CANDIDATES = 20  # the earliest ones; what shares rare words with more units than this is a table, not a repetition
+
+
+def earlier(units: Units) -> list[int]:
+    """Return for each unit the index of the first equal one; its own where it is the first. Blanks at the ends do not count."""
+    found: list[int] | None = units.cache.get("earlier")
+    if found is None:
+        first: dict[str, int] = {}
+        found = [first.setdefault(text.strip(), index) for index, text in enumerate(units.texts)]
+        units.cache["earlier"] = found
+    return found
+
+
+def near_earlier(units: Units, share: float) -> list[int]:
+    """Return for each unit the index of the first earlier one at least `share` (0..1) similar; its own where there is none."""
+    key = ("near", share)
+    found: list[int] | None = units.cache.get(key)
+    if found is None:
+        found = units.cache[key] = _near_earlier(units, share)
+    return found
+
+
+def _near_earlier(units: Units, share: float) -> list[int]:
+    exact = earlier(units)
+    words = [text.split() for text in units.texts]
+    frequency = Counter(word for unit in words for word in set(unit))
+    index: dict[str, list[int]] = {}
+    result: list[int] = []
+    for at, unit in enumerate(words):
+        if exact[at] != at:
+            result.append(exact[at])
+            continue
+        result.append(at)
+        count = len(unit)
+        if not 0 < count <= _MOST_WORDS:
+            continue
+        # A pair of similarity s shares at least s/(2-s) of the longer one's words; leaving out that many less one
+        # of the words, rarest first, at least one of those left must be shared.
+        rarest = sorted(unit, key=lambda word: (frequency[word], word))
+        needed = math.ceil(share / (2 - share) * count - 1e-9)
+        prefix = list(dict.fromkeys(rarest[: count - needed + 1]))
+        candidates = sorted({other for word in prefix for other in index.get(word, ())})[:_MOST_CANDIDATES]
+        for other in candidates:
+            if _similarity(words[other], unit, share) >= share:
+                result[at] = other
+                break
+        for word in prefix:
+            index.setdefault(word, []).append(at)
+    return result
+
+
+def _similarity(left: list[str], right: list[str], wanted: float) -> float:
+    if 2 * min(len(left), len(right)) < wanted * (len(left) + len(right)):
+        return 0.0
+    matcher = SequenceMatcher(None, left, right, autojunk=False)
+    return matcher.ratio() if matcher.quick_ratio() >= wanted else 0.0

@@ -1,0 +1,196 @@
+"""Phrase tests: folded, word-edged, and by the document's language."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from cleaner.matching.units import Units
+from cleaner.rules.model import Phrase
+from cleaner.text import APOSTROPHES, DASHES, EDGE, INVISIBLE, QUOTES, SPACES, fold, fold_offsets, is_unspaced, strip_edges
+
+__all__ = ["FINDERS", "PhraseTable", "phrase_spans", "phrases_for_scan", "primary_language"]
+
+_RAW_EDGE = EDGE + INVISIBLE + APOSTROPHES + QUOTES + DASHES
+
+
+def primary_language(tag: str | None) -> str | None:
+    """Return the first part of a language tag.
+
+    >>> primary_language("pt-BR")
+    'pt'
+    """
+    return tag.lower().replace("_", "-").partition("-")[0] if tag else None
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_" or unicodedata.category(character).startswith("M")
+
+
+def _needs_edge(character: str) -> bool:
+    """Tell whether a phrase that starts or ends with this character wants a word edge there."""
+    return _is_word(character) and not is_unspaced(character)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    text: str
+    edge_before: bool
+    edge_after: bool
+    skips_before: bool  # bullets and punctuation before the phrase do not count
+    skips_after: bool
+
+
+@dataclass(slots=True)
+class PhraseTable:
+    """The phrases of one test, folded once, and picked by language."""
+
+    phrases: Sequence[Phrase]
+    case: bool
+    by_language: dict[str | None, tuple[dict[str, str], tuple[_Folded, ...]]] = field(default_factory=dict)
+
+    def pick(self, language: str | None) -> tuple[dict[str, str], tuple[_Folded, ...]]:
+        """Return what `is` looks up and what the other tests try in turn (longest first), for a language (None: all)."""
+        key = primary_language(language)
+        found = self.by_language.get(key)
+        if found is None:
+            folded = dict.fromkeys(
+                fold(phrase.text, case=self.case).strip()
+                for phrase in self.phrases
+                if key is None or phrase.language is None or primary_language(phrase.language) == key
+            )
+            cores = {text[slice(*strip_edges(text))] or text: text for text in folded}
+            longest = sorted(folded, key=lambda text: (-len(text), text))
+            found = self.by_language[key] = (cores, tuple(_with_edges(text) for text in longest))
+        return found
+
+
+def _with_edges(text: str) -> _Folded:
+    start, end = strip_edges(text)
+    return _Folded(text, _needs_edge(text[0]), _needs_edge(text[-1]), start == 0 and end > 0, end == len(text) and end > start)
+
+
+def _starts_at(folded: str, phrase: _Folded, start: int) -> bool:
+    end = start + len(phrase.text)
+    return not phrase.edge_after or end >= len(folded) or not _is_word(folded[end])
+
+
+def _find_is(table: PhraseTable, units: Units, index: int) -> tuple[str, int, int] | None:
+    folded = units.fold(index, table.case)
+    start, end = strip_edges(folded)
+    if start == end:  # only punctuation: it must be the phrase itself
+        start, end = len(folded) - len(folded.lstrip()), len(folded.rstrip())
+    core = folded[start:end]
+    phrase = table.pick(units.language)[0].get(core)
+    return None if phrase is None else (phrase, start, end)
+
+
+def _find_starts(table: PhraseTable, units: Units, index: int) -> tuple[str, int, int] | None:
+    folded = units.fold(index, table.case)
+    edge = strip_edges(folded)[0]
+    blank = len(folded) - len(folded.lstrip())
+    for phrase in table.pick(units.language)[1]:
+        start = edge if phrase.skips_before else blank
+        if folded.startswith(phrase.text, start) and _starts_at(folded, phrase, start):
+            return phrase.text, start, start + len(phrase.text)
+    return None
+
+
+def _find_ends(table: PhraseTable, units: Units, index: int) -> tuple[str, int, int] | None:
+    folded = units.fold(index, table.case)
+    edge = strip_edges(folded)[1]
+    blank = len(folded.rstrip())
+    for phrase in table.pick(units.language)[1]:
+        end = edge if phrase.skips_after else blank
+        start = end - len(phrase.text)
+        if start >= 0 and folded.startswith(phrase.text, start):
+            if not phrase.edge_before or start == 0 or not _is_word(folded[start - 1]):
+                return phrase.text, start, end
+    return None
+
+
+def _occurrences(folded: str, phrase: _Folded) -> list[int]:
+    found: list[int] = []
+    start = folded.find(phrase.text)
+    while start >= 0:
+        if (not phrase.edge_before or start == 0 or not _is_word(folded[start - 1])) and _starts_at(folded, phrase, start):
+            found.append(start)
+            start = folded.find(phrase.text, start + len(phrase.text))
+        else:
+            start = folded.find(phrase.text, start + 1)
+    return found
+
+
+def _find_has(table: PhraseTable, units: Units, index: int) -> tuple[str, int, int] | None:
+    folded = units.fold(index, table.case)
+    for phrase in table.pick(units.language)[1]:
+        if phrase.text in folded:
+            found = _occurrences(folded, phrase)
+            if found:
+                return phrase.text, found[0], found[0] + len(phrase.text)
+    return None
+
+
+# Each finds the phrase that hits and where it stands in the folded text.
+FINDERS: dict[str, Callable[[PhraseTable, Units, int], tuple[str, int, int] | None]] = {
+    "is": _find_is,
+    "starts": _find_starts,
+    "ends": _find_ends,
+    "has": _find_has,
+}
+
+
+def phrase_spans(key: str, table: PhraseTable, units: Units, index: int) -> list[tuple[int, int, str]]:
+    """Return where a test's phrases stand in a unit (offsets inside its text) and which they are; `has` finds all."""
+    hit = FINDERS[key](table, units, index)
+    if hit is None:
+        return []
+    found = [hit]
+    if key == "has":
+        folded = units.fold(index, table.case)
+        taken: list[tuple[int, int, str]] = []
+        for phrase in table.pick(units.language)[1]:
+            for start in _occurrences(folded, phrase):
+                end = start + len(phrase.text)
+                if all(end <= other[0] or start >= other[1] for other in taken):
+                    taken.append((start, end, phrase.text))
+        found = [(text, start, end) for start, end, text in sorted(taken)]
+    offsets = fold_offsets(units.texts[index], case=table.case)
+    return [(offsets[start], offsets[end], text) for text, start, end in found]
+
+
+# ------------------------------------------------------------------ for the accelerator
+
+
+def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
+    """Return an RE2 pattern that matches every line, folded or not, on which the test could hit.
+
+    Lines with unusual characters (`cleaner.text.UNUSUAL`) must be folded first.
+    """
+    folded = sorted({fold(phrase.text).strip() for phrase in phrases})
+    if key == "is":
+        folded = sorted({text[slice(*strip_edges(text))] or text for text in folded})
+    inner = "|".join(_widened(text) for text in folded)
+    head = f"^[{_RAW_EDGE}]*" if key in ("is", "starts") else ""
+    tail = f"[{_RAW_EDGE}]*$" if key in ("is", "ends") else ""
+    return f"(?s){head}(?:{inner}){tail}"
+
+
+def _widened(text: str) -> str:
+    pattern = "".join(_PIECES.get(piece[0]) or _letter(piece[0]) for piece in re.findall(r"\.+| +|.", text, re.DOTALL))
+    before = r"\b" if text[0].isascii() and text[0].isalnum() else ""
+    after = r"\b" if text[-1].isascii() and text[-1].isalnum() else ""
+    return before + pattern + after
+
+
+_PIECES = {" ": f"[{SPACES}]+", "'": f"[{APOSTROPHES}]", '"': f"[{QUOTES}]", "-": f"[{DASHES}]", ".": r"[.\x{2026}]+"}
+
+
+def _letter(character: str) -> str:
+    upper = character.upper()
+    forms = {character, upper} if len(upper) == 1 else {character}
+    if any(0xD800 <= ord(form) < 0xE000 for form in forms):
+        return "."
+    return "[" + "".join(f"\\x{{{ord(form):x}}}" for form in sorted(forms)) + "]"

@@ -1,0 +1,297 @@
+"""Tests compiled to functions: one line of a table for each key of the language.
+
+A check looks at one unit and returns its evidence (a map from test to what it found) or None. Every check is
+the deciding one; what the accelerator needs to know is kept beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import regex
+
+from cleaner.matching.duplicates import earlier, near_earlier
+from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans, phrases_for_scan
+from cleaner.matching.units import Units
+from cleaner.rules.model import Duplicate, Position, Range, Test
+from cleaner.rules.patterns import compile_pattern, widen
+from cleaner.text import ends_sentence, link_spans, word_count
+
+__all__ = ["Check", "DUPLICATE_OF", "Evidence", "Scan", "compile_test", "find_spans", "Span"]
+
+Evidence = Mapping[str, Any]
+# Evidence under this key is the start of the unit that is repeated (an offset in the snapshot); the engine
+# turns it into a line number of the original.
+DUPLICATE_OF = "duplicate"
+_LONGEST_EVIDENCE = 120  # characters of one group or match
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """RE2 patterns of which one matches every unit that can pass; the higher the rank, the fewer others it lets through.
+
+    `folds` says that a unit with unusual characters must be folded before it is scanned.
+    """
+
+    rank: int
+    patterns: tuple[tuple[str, bool], ...]  # pattern, folds
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A compiled test: `cost` orders what is tried first; `parts` are the checks inside; `scan` is None where any unit may pass."""
+
+    key: str
+    cost: float
+    run: Callable[[Units, int], Evidence | None]
+    scan: Scan | None = None
+    parts: tuple[Check, ...] = ()
+    test: Test | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place inside a unit (offsets in its text), what hit there, and the match of a pattern."""
+
+    start: int
+    end: int
+    evidence: Evidence
+    match: regex.Match[str] | None = None
+
+
+def compile_test(test: Test) -> Check:
+    """Compile a test of the rule language."""
+    return _COMPILERS[test.key](test)
+
+
+def _clip(text: str | None) -> str | None:
+    return text if text is None or len(text) <= _LONGEST_EVIDENCE else text[: _LONGEST_EVIDENCE - 1] + "…"
+
+
+# ------------------------------------------------------------------ text
+
+
+def _phrase(test: Test) -> Check:
+    table = PhraseTable(test.value, test.case)
+    find = FINDERS[test.key]
+    key = test.key
+
+    def run(units: Units, index: int) -> Evidence | None:
+        hit = find(table, units, index)
+        return None if hit is None else {key: hit[0]}
+
+    rank = {"is": 5, "starts": 4, "ends": 3, "has": 2}[key]
+    return Check(key, 3.0, run, Scan(rank, ((phrases_for_scan(key, test.value), True),)), test=test)
+
+
+def _regex(test: Test) -> Check:
+    pattern = compile_pattern(test.value, case=test.case)
+
+    def run(units: Units, index: int) -> Evidence | None:
+        match = pattern.search(units.texts[index], timeout=units.seconds_left())
+        return None if match is None else _match_evidence(match)
+
+    widened = widen(test.value, case=test.case)
+    return Check("regex", 5.0, run, Scan(1, ((widened, False),)) if widened else None, test=test)
+
+
+def _match_evidence(match: regex.Match[str]) -> Evidence:
+    groups = [_clip(group) for group in match.groups()]
+    return {"regex": _clip(match[0]), **({"groups": groups} if groups else {})}
+
+
+# ------------------------------------------------------------------ counts and shapes
+
+
+def _letters_upper(text: str) -> tuple[int, int]:
+    return sum(map(str.isupper, text)), sum(map(str.isalpha, text))
+
+
+def _digit_count(text: str) -> tuple[int, int]:
+    return sum(map(str.isdecimal, text)), len("".join(text.split()))
+
+
+def _link_count(text: str, share: bool) -> tuple[int, int]:
+    spans = link_spans(text)
+    if not share:
+        return len(spans), 1
+    return sum(end - start for start, end in spans), len(text.strip())
+
+
+def _measure(cost: float, measure: Callable[[str, bool], tuple[int, int]]) -> Callable[[Test], Check]:
+    """Return the compiler of a test that counts; `measure` gives the count and what a share is a share of."""
+
+    def compile_measure(test: Test) -> Check:
+        wanted: Range = test.value
+        key, low, high, share = test.key, wanted.low, wanted.high, wanted.share
+
+        def run(units: Units, index: int) -> Evidence | None:
+            count, whole = measure(units.texts[index], share)
+            value = (count / whole if whole else 0.0) if share else count
+            return {key: round(value, 3)} if low <= value <= high else None
+
+        return Check(key, cost, run, test=test)
+
+    return compile_measure
+
+
+def _full_stop(test: Test) -> Check:
+    wanted: bool = test.value
+    return Check(
+        "full_stop",
+        1.0,
+        lambda units, index: {"full_stop": wanted} if ends_sentence(units.texts[index]) is wanted else None,
+        test=test,
+    )
+
+
+# ------------------------------------------------------------------ position and neighbours
+
+
+def _position(test: Test) -> Check:
+    position: Position = test.value
+    from_end = test.key == "last"
+
+    def run(units: Units, index: int) -> Evidence | None:
+        count = len(units.filled)
+        # Short texts would make a share of lines meaningless: it always covers two.
+        covered = max(2, -int(-(position.amount * count) // 1)) if position.share else int(position.amount)
+        if from_end:
+            place = count - 1 - units.line_rank(_filled_line(units, units.last_lines[index], -1))
+        else:
+            place = units.line_rank(_filled_line(units, units.first_lines[index], 1))
+        return {test.key: place + 1} if place < covered else None
+
+    return Check(test.key, 0.3, run, test=test)
+
+
+def _filled_line(units: Units, line: int, step: int) -> int:
+    """Return the nearest line with text; a document may begin or end with blank ones."""
+    while not units.lines.texts[line].strip() and 0 <= line + step < len(units.lines.texts):
+        line += step
+    return line if units.lines.texts[line].strip() else (units.filled[0] if units.filled else line)
+
+
+def _neighbour(test: Test) -> Check:
+    inner = compile_test(test.value)
+    step = 1 if test.key == "next" else -1
+
+    def run(units: Units, index: int) -> Evidence | None:
+        other = index + step
+        if not 0 <= other < len(units.texts):
+            return None
+        evidence = inner.run(units, other)
+        return None if evidence is None else {test.key: dict(evidence)}
+
+    return Check(test.key, 2.0 + inner.cost, run, parts=(inner,), test=test)
+
+
+def _duplicate(test: Test) -> Check:
+    wanted: Duplicate = test.value
+
+    def run(units: Units, index: int) -> Evidence | None:
+        if wanted.near is not None:
+            first = near_earlier(units, wanted.near)[index]
+            hit = first != index if wanted.of == "earlier" else 0 < index and first in (index - 1, near_earlier(units, wanted.near)[index - 1])
+        else:
+            first = earlier(units)[index]
+            hit = first != index if wanted.of == "earlier" else 0 < index and earlier(units)[index - 1] == first
+            first = first if wanted.of == "earlier" else index - 1
+        return {DUPLICATE_OF: units.starts[first]} if hit and first != index else None
+
+    return Check("duplicate", 0.5 if wanted.near is None else 9.0, run, test=test)
+
+
+# ------------------------------------------------------------------ combinations
+
+
+def _all(test: Test) -> Check:
+    parts = tuple(sorted((compile_test(part) for part in test.value), key=lambda part: part.cost))
+
+    def run(units: Units, index: int) -> Evidence | None:
+        evidence: dict[str, Any] = {}
+        for part in parts:
+            found = part.run(units, index)
+            if found is None:
+                return None
+            evidence.update(found)
+        return evidence
+
+    scans = [part.scan for part in parts if part.scan is not None]
+    best = max(scans, key=lambda scan: scan.rank, default=None)
+    return Check("all", sum(part.cost for part in parts), run, best, parts, test)
+
+
+def _any(test: Test) -> Check:
+    parts = tuple(compile_test(part) for part in test.value)
+
+    def run(units: Units, index: int) -> Evidence | None:
+        for part in parts:
+            found = part.run(units, index)
+            if found is not None:
+                return found
+        return None
+
+    scans = [part.scan for part in parts]
+    scan = None
+    if scans and all(scans):
+        known = [found for found in scans if found is not None]
+        scan = Scan(min(found.rank for found in known), tuple(pattern for found in known for pattern in found.patterns))
+    return Check("any", sum(part.cost for part in parts), run, scan, parts, test)
+
+
+def _not(test: Test) -> Check:
+    inner = compile_test(test.value)
+    return Check("not", inner.cost, lambda units, index: None if inner.run(units, index) is not None else {}, parts=(inner,), test=test)
+
+
+def _use(test: Test) -> Check:
+    return compile_test(test.value)
+
+
+_COMPILERS: dict[str, Callable[[Test], Check]] = {
+    "is": _phrase,
+    "starts": _phrase,
+    "ends": _phrase,
+    "has": _phrase,
+    "regex": _regex,
+    "words": _measure(1.5, lambda text, share: (word_count(text), 1)),
+    "chars": _measure(0.2, lambda text, share: (len(text.strip()), 1)),
+    "links": _measure(2.0, _link_count),
+    "upper": _measure(2.0, lambda text, share: _letters_upper(text)),
+    "digits": _measure(2.0, lambda text, share: _digit_count(text)),
+    "full_stop": _full_stop,
+    "first": _position,
+    "last": _position,
+    "previous": _neighbour,
+    "next": _neighbour,
+    "duplicate": _duplicate,
+    "use": _use,
+    "not": _not,
+    "all": _all,
+    "any": _any,
+}
+
+
+# ------------------------------------------------------------------ spans
+
+
+def find_spans(test: Test) -> Callable[[Units, int], list[Span]]:
+    """Return the function that finds a locating test's spans in a unit: every match of a pattern, every place of a phrase."""
+    if test.key == "regex":
+        pattern = compile_pattern(test.value, case=test.case)
+
+        def find_matches(units: Units, index: int) -> list[Span]:
+            matches = pattern.finditer(units.texts[index], timeout=units.seconds_left())
+            return [Span(match.start(), match.end(), _match_evidence(match), match) for match in matches]
+
+        return find_matches
+    table = PhraseTable(test.value, test.case)
+    key = test.key
+
+    def find_phrases(units: Units, index: int) -> list[Span]:
+        return [Span(start, end, {key: text}) for start, end, text in phrase_spans(key, table, units, index)]
+
+    return find_phrases
