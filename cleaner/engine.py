@@ -1,0 +1,581 @@
+"""The engine: a `Cleaner` takes a text through the phases and gives back a `Result`.
+
+The phases are fixes, spans, lines and paragraphs, runs, duplicates, spacing, guards. Each sees one snapshot of
+the text, collects what its rules want, settles conflicts, and its edits are composed into one list in
+coordinates of the original. No file is read here.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+import regex
+
+from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore
+from cleaner.matching.phrases import primary_language
+from cleaner.matching.predicates import DUPLICATE_OF, Check, Evidence, Scan, Span, compile_test, find_spans
+from cleaner.matching.runs import grow
+from cleaner.matching.scan import Scanner, build_scanner
+from cleaner.matching.units import Units, document_unit, line_units, paragraph_units
+from cleaner.repair import OPERATIONS
+from cleaner.rules.load import load, load_file, load_text
+from cleaner.rules.model import RISKS, Configuration, Rule, tests_in
+from cleaner.rules.nodes import Problem, RuleError, nearest
+from cleaner.rules.parse import span_locator
+from cleaner.rules.patterns import expand
+from cleaner.text import Lines, word_count
+
+__all__ = ["Cleaner", "Flag", "Result"]
+
+Phase = Literal["fix", "span", "line", "run", "duplicate", "spacing"]
+PHASES: tuple[Phase, ...] = ("fix", "span", "line", "run", "duplicate", "spacing")
+_REMOVING: frozenset[Phase] = frozenset({"line", "run", "duplicate"})
+TIME_LIMIT = 5.0  # seconds that a document's patterns may take, and as much again for each million characters
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Something to know of a document: `name` is guard, budget, timeout, failed, undecodable, or the id of a rule that flags.
+
+    `rule` is the full name of the rule concerned; `error` says that the document was not cleaned as it should be.
+    """
+
+    name: str
+    rule: str | None
+    detail: str
+    error: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What cleaning made of a document: the clean text, every edit in coordinates of the original, and flags."""
+
+    original: str
+    text: str
+    edits: tuple[Edit, ...]
+    flags: tuple[Flag, ...] = ()
+
+    @cached_property
+    def _offsets(self) -> OffsetMap:
+        return OffsetMap.of(self.edits)
+
+    def to_clean(self, offset: int) -> int:
+        """Return where the original's character at `offset` (code points) stands in the clean text."""
+        return self._offsets.to_clean(offset)
+
+    def to_original(self, offset: int) -> int:
+        """Return where the clean text's character at `offset` (code points) stood in the original."""
+        return self._offsets.to_original(offset)
+
+    def restore(self) -> str:
+        """Return the original, rebuilt from the clean text and the edits alone."""
+        return restore(self.text, self.edits)
+
+
+# ------------------------------------------------------------------ rules, compiled
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    rule: Rule
+    phase: Phase
+    match: Check | None
+    unless: Check | None
+    then: Check | None
+    spans: Callable[[Units, int], list[Span]] | None
+    options: Any
+    priority: tuple[int, int, str]  # lower risk, later layer, id
+
+    @property
+    def units(self) -> str:
+        """The kind of unit that the match looks at; a span rule looks at lines."""
+        return "line" if self.rule.unit == "span" else self.rule.unit
+
+
+def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
+    options = _options(rule, problems) if rule.action == "fix" else None
+    if rule.action == "fix" and options is None:
+        return None
+    locator = span_locator(rule.match) if rule.unit == "span" and rule.match is not None else None
+    return _Compiled(
+        rule,
+        _phase(rule),
+        compile_test(rule.match) if rule.match is not None else None,
+        compile_test(rule.unless) if rule.unless is not None else None,
+        compile_test(rule.run.then) if rule.run is not None and rule.run.then is not None else None,
+        find_spans(locator) if locator is not None else None,
+        options,
+        (RISKS.index(rule.risk), -rule.layer, rule.name),
+    )
+
+
+def _phase(rule: Rule) -> Phase:
+    if rule.action == "fix":
+        return OPERATIONS[rule.operation or ""].phase
+    tests = [*tests_in(rule.match), *tests_in(rule.unless), *tests_in(rule.run.then if rule.run else None)]
+    if any(test.key == "duplicate" for test in tests):
+        return "duplicate"
+    if rule.run is not None:
+        return "run"
+    return "span" if rule.unit == "span" else "line"
+
+
+def _options(rule: Rule, problems: list[Problem]) -> Any:
+    """Return a fix rule's options as its operation wants them, or None with the problems noted."""
+    operation = OPERATIONS.get(rule.operation or "")
+    if operation is None:
+        place = rule.option_places.get("operation", rule.place)
+        known = list(OPERATIONS)
+        message = f"unknown operation `{rule.operation}`{nearest(rule.operation or '', known)}; there are: {', '.join(known)}"
+        problems.append(Problem(place, message))
+        return None
+    names = [item.name for item in msgspec.structs.fields(operation.options)]
+    fine = True
+    for name, value in rule.options.items():
+        place = rule.option_places.get(name, rule.place)
+        if name not in names:
+            problems.append(Problem(place, f"operation `{rule.operation}` has no option `{name}`{nearest(name, names)}"))
+            fine = False
+            continue
+        try:
+            msgspec.convert({name: value}, operation.options)
+        except msgspec.ValidationError as error:
+            problems.append(Problem(place, f"option `{name}`: {str(error).partition(' - at')[0]}"))
+            fine = False
+    return msgspec.convert(dict(rule.options), operation.options) if fine else None
+
+
+# ------------------------------------------------------------------ one document
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What one rule wants of a snapshot: put `after` in place of ``[start, end)``; `lines` where whole lines go."""
+
+    start: int
+    end: int
+    after: str
+    rule: _Compiled
+    evidence: Evidence
+    lines: tuple[int, int] | None = None  # first and last line, both included
+
+
+@dataclass(slots=True)
+class _Snapshot:
+    """The text between two phases, its units by kind, and which rules are candidates where."""
+
+    text: str
+    language: str | None
+    deadline: float
+    kinds: dict[str, Units] = field(default_factory=dict)
+    candidates: dict[str, list[Sequence[int]]] = field(default_factory=dict)
+
+    def units(self, kind: str) -> Units:
+        if kind not in self.kinds:
+            if kind == "line":
+                made = line_units(self.text, Lines.of(self.text), language=self.language, deadline=self.deadline)
+            else:
+                made = (paragraph_units if kind == "paragraph" else document_unit)(self.units("line"))
+            self.kinds[kind] = made
+        return self.kinds[kind]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One document on its way through the phases."""
+
+    original: str
+    snapshot: _Snapshot
+    rules: Mapping[Phase, Sequence[_Compiled]]
+    edits: list[Edit] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
+    kept: list[tuple[int, int]] = field(default_factory=list)  # protected stretches, in the snapshot's coordinates
+    removed_words: int = 0
+    steps: list[Step] | None = None  # filled only where somebody asks why
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One phase as it went: the snapshot it saw, the edits made before it, what its rules wanted, and what they got."""
+
+    phase: Phase
+    units: Callable[[str], Units]
+    edits: tuple[Edit, ...]
+    rules: tuple[_Compiled, ...]
+    wishes: tuple[_Wish, ...]
+    chosen: tuple[_Wish, ...]
+    kept: tuple[tuple[int, int], ...]
+
+
+class Cleaner:
+    """Cleans texts by packs of rules. Calling it is thread-safe; it can be pickled.
+
+    >>> Cleaner("default")("The mayor left.\\n\\nShare\\n").text
+    'The mayor left.\\n'
+    """
+
+    def __init__(self, *packs: str) -> None:
+        """Load shipped packs by name (``default`` if none is named). Raises `RuleError` for a name that is unknown."""
+        self._set_up(load(packs or ("default",)), accelerate=True, time_limit=TIME_LIMIT)
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Cleaner:
+        """Return the cleaner of a pack or configuration file. Raises `RuleError` with everything wrong in it."""
+        return cls.from_configuration(load_file(path))
+
+    @classmethod
+    def from_text(cls, text: str) -> Cleaner:
+        """Return the cleaner of a configuration given as YAML text. Raises `RuleError` with everything wrong in it."""
+        return cls.from_configuration(load_text(text))
+
+    @classmethod
+    def from_configuration(
+        cls, configuration: Configuration, *, accelerate: bool = True, time_limit: float = TIME_LIMIT
+    ) -> Cleaner:
+        """Return the cleaner of a resolved configuration.
+
+        `accelerate` off leaves google-re2 aside: the same results, slower. `time_limit` is in seconds a document.
+        """
+        cleaner = cls.__new__(cls)
+        cleaner._set_up(configuration, accelerate=accelerate, time_limit=time_limit)
+        return cleaner
+
+    def _set_up(self, configuration: Configuration, *, accelerate: bool, time_limit: float) -> None:
+        self.configuration = configuration
+        self._accelerate = accelerate
+        self._time_limit = time_limit
+        problems: list[Problem] = []
+        compiled = [_compile(rule, problems) for rule in configuration.rules]
+        if problems:
+            raise RuleError(problems)
+        self._compiled = [rule for rule in compiled if rule is not None]
+        # A rule's place in the scanner of its kind of unit.
+        self._of_kind: dict[str, list[_Compiled]] = {}
+        for rule in self._compiled:
+            if rule.match is not None:
+                self._of_kind.setdefault(rule.units, []).append(rule)
+        self._scanners: dict[str, Scanner] = {
+            kind: build_scanner([_scan_of(rule) for rule in rules], accelerate=accelerate) for kind, rules in self._of_kind.items()
+        }
+        self._place = {id(rule): place for rules in self._of_kind.values() for place, rule in enumerate(rules)}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.configuration, self._accelerate, self._time_limit)
+
+    def __call__(self, text: str, *, url: str | None = None, language: str | None = None) -> Result:
+        """Clean one text.
+
+        `url` (full address) and `language` (BCP 47 tag) switch on the rules that are for them. The result depends
+        on these arguments and the configuration alone. What the engine cannot finish in time comes back
+        unchanged, with the flag ``timeout``.
+        """
+        deadline = time.monotonic() + self._time_limit * (1 + len(text) / 1_000_000)
+        rules = self._rules_for(url, language)
+        try:
+            work = self._clean(text, language, deadline, rules)
+            share = self._removed_share(work)
+            if share > self.configuration.guard:
+                flag = Flag("guard", None, f"{share:.1%} of the words would go, more than {self.configuration.guard:.0%}")
+                gentle = {phase: [] if phase in _REMOVING else chosen for phase, chosen in rules.items()}
+                flags = [one for one in work.flags if one.rule is None or one.name != "budget"]
+                work = self._clean(text, language, deadline, gentle)
+                work.flags = [*flags, flag]
+        except TimeoutError as error:
+            return Result(text, text, (), (Flag("timeout", None, str(error), error=True),))
+        return Result(text, work.snapshot.text, tuple(work.edits), tuple(dict.fromkeys(work.flags)))
+
+    def _removed_share(self, work: _Work) -> float:
+        if not work.removed_words:
+            return 0.0
+        return work.removed_words / max(1, word_count(work.original))
+
+    def _rules_for(self, url: str | None, language: str | None) -> dict[Phase, Sequence[_Compiled]]:
+        """Return the rules of each phase that are for a document of this site and language."""
+        host = (urlsplit(url).hostname or "") if url else ""
+        spoken = primary_language(language)
+        chosen: dict[Phase, list[_Compiled]] = {phase: [] for phase in PHASES}
+        for compiled in self._compiled:
+            rule = compiled.rule
+            if rule.languages and spoken not in map(primary_language, rule.languages):
+                continue
+            if rule.sites and not any(host == site or host.endswith("." + site.removeprefix("*.")) for site in rule.sites):
+                continue
+            chosen[compiled.phase].append(compiled)
+        return dict(chosen)
+
+    def _clean(
+        self,
+        text: str,
+        language: str | None,
+        deadline: float,
+        rules: Mapping[Phase, Sequence[_Compiled]],
+        steps: list[Step] | None = None,
+    ) -> _Work:
+        work = _Work(text, _Snapshot(text, language, deadline), rules, steps=steps)
+        if not text:
+            return work
+        for phase in PHASES:
+            if phase == "span":
+                self._protect(work)
+            wishes: list[_Wish] = []
+            for compiled in rules[phase]:
+                if compiled.rule.action == "keep":
+                    continue
+                if compiled.rule.action == "flag":
+                    self._flag(work, compiled)
+                elif compiled.rule.action == "fix":
+                    wishes.extend(self._fixes(work, compiled))
+                else:
+                    wishes.extend(self._matches(work.snapshot, compiled))
+            snapshot, edits, kept = work.snapshot, tuple(work.edits), tuple(work.kept)
+            chosen = _carry_out(work, phase, wishes) if wishes else []
+            if work.steps is not None:
+                work.steps.append(
+                    Step(phase, snapshot.units, edits, tuple(rules[phase]), tuple(wishes), tuple(chosen), kept)
+                )
+        return work
+
+    def trace(self, text: str, *, url: str | None = None, language: str | None = None) -> list[Step]:
+        """Clean a text and return every phase as it went, for explanations; the document guard is left aside."""
+        deadline = time.monotonic() + self._time_limit * (1 + len(text) / 1_000_000)
+        steps: list[Step] = []
+        self._clean(text, language, deadline, self._rules_for(url, language), steps)
+        return steps
+
+    def _protect(self, work: _Work) -> None:
+        for chosen in work.rules.values():
+            for compiled in chosen:
+                if compiled.rule.action == "keep":
+                    work.kept.extend((wish.start, wish.end) for wish in self._matches(work.snapshot, compiled))
+        work.kept.sort()
+
+    def _flag(self, work: _Work, compiled: _Compiled) -> None:
+        for wish in self._matches(work.snapshot, compiled):
+            detail = ", ".join(f"{key}: {value}" for key, value in wish.evidence.items())
+            work.flags.append(Flag(compiled.rule.id, compiled.rule.name, detail))
+            break
+
+    def _fixes(self, work: _Work, compiled: _Compiled) -> Iterable[_Wish]:
+        operation = OPERATIONS[compiled.rule.operation or ""]
+        found = operation.find(work.snapshot.text, compiled.options)
+        if not found:
+            return
+        if compiled.match is None:
+            inside: list[tuple[int, int]] | None = None
+        else:
+            inside = [(wish.start, wish.end) for wish in self._matches(work.snapshot, compiled)]
+        starts = [start for start, _ in inside or ()]
+        for one in found:
+            if inside is not None:
+                place = bisect_right(starts, one.start) - 1
+                if place < 0 or one.end > inside[place][1]:
+                    continue
+            yield _Wish(one.start, one.end, one.after, compiled, one.evidence)
+
+    def _matches(self, snapshot: _Snapshot, compiled: _Compiled) -> list[_Wish]:
+        """Return what a rule with a match finds in a snapshot."""
+        rule, match = compiled.rule, compiled.match
+        if match is None:
+            return []
+        units = snapshot.units(compiled.units)
+        if compiled.units not in snapshot.candidates:
+            snapshot.candidates[compiled.units] = self._scanners[compiled.units].candidates(units)
+        hits: dict[int, Evidence] = {}
+        for index in snapshot.candidates[compiled.units][self._place[id(compiled)]]:
+            evidence = match.run(units, index)
+            if evidence is not None and (compiled.unless is None or compiled.unless.run(units, index) is None):
+                hits[index] = evidence
+        if not hits:
+            return []
+        if compiled.spans is not None:
+            return _span_wishes(compiled, units, hits)
+        if rule.run is not None:
+            runs = grow(rule.run, compiled.then or match, units, hits)
+            return [
+                _lines_wish(compiled, units, first, last, {**hits[head], **({"run": last - first + 1} if last > first else {})})
+                for first, last, head in runs
+            ]
+        if rule.action == "replace":
+            return [_replace_wish(compiled, units, index, evidence) for index, evidence in hits.items()]
+        return [_lines_wish(compiled, units, index, index, evidence) for index, evidence in hits.items()]
+
+
+def _rebuild(configuration: Configuration, accelerate: bool, time_limit: float) -> Cleaner:
+    return Cleaner.from_configuration(configuration, accelerate=accelerate, time_limit=time_limit)
+
+
+def _scan_of(compiled: _Compiled) -> Scan | None:
+    return compiled.match.scan if compiled.match is not None else None
+
+
+# ------------------------------------------------------------------ wishes
+
+
+def _lines_wish(compiled: _Compiled, units: Units, first: int, last: int, evidence: Evidence) -> _Wish:
+    lines = (units.first_lines[first], units.last_lines[last]) if units.kind != "document" else None
+    return _Wish(units.starts[first], units.ends[last], "", compiled, evidence, lines)
+
+
+def _span_wishes(compiled: _Compiled, units: Units, hits: Mapping[int, Evidence]) -> list[_Wish]:
+    wishes: list[_Wish] = []
+    for index, evidence in hits.items():
+        for span in compiled.spans(units, index) if compiled.spans is not None else ():
+            if span.start < span.end:
+                start = units.starts[index]
+                after = expand(compiled.rule.template or "", span.match) if compiled.rule.action == "replace" else ""
+                wishes.append(_Wish(start + span.start, start + span.end, after, compiled, {**evidence, **span.evidence}))
+    return wishes
+
+
+def _replace_wish(compiled: _Compiled, units: Units, index: int, evidence: Evidence) -> _Wish:
+    match: regex.Match[str] | None = None
+    for test in tests_in(compiled.rule.match):
+        if test.key == "regex":
+            found = find_spans(test)(units, index)
+            match = found[0].match if found else None
+            break
+    return _Wish(units.starts[index], units.ends[index], expand(compiled.rule.template or "", match), compiled, evidence)
+
+
+# ------------------------------------------------------------------ settling and carrying out
+
+
+def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
+    """Settle a phase's wishes, compose what is left into the document's edits, and return it."""
+    text = work.snapshot.text
+    wishes = [wish for wish in wishes if not _overlaps(work.kept, wish.start, wish.end)]
+    chosen = _within_budgets(work, phase, wishes)
+    if not chosen:
+        return []
+    if phase in _REMOVING:
+        work.removed_words += sum(word_count(text[wish.start : wish.end]) for wish in chosen if wish.lines)
+    earlier = OffsetMap.of(work.edits)
+    original_lines: Lines | None = None
+    edits: list[Edit] = []
+    for wish, (start, end, after) in zip(chosen, _stretches(chosen, text, work.snapshot), strict=True):
+        place, before, new = minimal(start, text[start:end], after)
+        if before == new:
+            continue
+        evidence = dict(wish.evidence)
+        if DUPLICATE_OF in evidence:
+            original_lines = original_lines or Lines.of(work.original)
+            offset = earlier.to_original(evidence[DUPLICATE_OF])
+            evidence[DUPLICATE_OF] = bisect_right(original_lines.starts, offset, hi=len(original_lines.texts))
+        rule = wish.rule.rule
+        cause = Cause(rule.name, rule.action, rule.risk, evidence)
+        edits.append(Edit(place, place + len(before), before, new, (cause,)))
+    if not edits:
+        return chosen
+    pieces: list[str] = []
+    position = 0
+    for edit in edits:
+        pieces += (text[position : edit.start], edit.after)
+        position = edit.end
+    pieces.append(text[position:])
+    moved = OffsetMap.of(edits)
+    work.kept = [(moved.to_clean(start), moved.to_clean(end)) for start, end in work.kept]
+    work.edits = compose(work.original, work.edits, edits)
+    work.snapshot = _Snapshot("".join(pieces), work.snapshot.language, work.snapshot.deadline)
+    return chosen
+
+
+def _overlaps(stretches: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+    """Tell whether a stretch overlaps one of sorted ones."""
+    for low, high in stretches[: bisect_left(stretches, (max(end, start + 1), -1))]:
+        if high > start:
+            return True
+    return False
+
+
+def _settle(wishes: Iterable[_Wish]) -> list[_Wish]:
+    """Return wishes that do not overlap: the longer extent wins, then the earlier start, lower risk, later layer, id."""
+    taken: list[tuple[int, int]] = []
+    chosen: list[_Wish] = []
+    for wish in sorted(wishes, key=lambda wish: (wish.start - wish.end, wish.start, wish.rule.priority)):
+        place = bisect_left(taken, (wish.start, wish.end))
+        if place > 0 and taken[place - 1][1] > wish.start:
+            continue
+        if place < len(taken) and taken[place][0] < max(wish.end, wish.start + 1):
+            continue
+        taken.insert(place, (wish.start, wish.end))
+        chosen.append(wish)
+    return sorted(chosen, key=lambda wish: wish.start)
+
+
+def _within_budgets(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
+    """Settle the wishes; take back those of a rule that would remove more than its budget, and settle again."""
+    while True:
+        chosen = _settle(wishes)
+        limited = {wish.rule.rule.name: wish.rule.rule.budget for wish in chosen if wish.rule.rule.budget is not None}
+        if not limited:
+            return chosen
+        whole = max(1, word_count(work.original))
+        over = ""
+        for name, budget in limited.items():
+            words = sum(word_count(work.snapshot.text[wish.start : wish.end]) for wish in chosen if wish.rule.rule.name == name)
+            if words / whole > budget:
+                over = name
+                work.flags.append(Flag("budget", name, f"{words / whole:.1%} of the words would go, more than {budget:.0%}"))
+                break
+        if not over:
+            return chosen
+        wishes = [wish for wish in wishes if wish.rule.rule.name != over]
+
+
+def _stretches(chosen: Sequence[_Wish], text: str, snapshot: _Snapshot) -> list[tuple[int, int, str]]:
+    """Return what each wish replaces, whole lines with their line ends and with the blank lines that close up."""
+    stretches = [(wish.start, wish.end, wish.after) for wish in chosen]
+    whole = [place for place, wish in enumerate(chosen) if wish.lines is not None and wish.rule.rule.action == "drop"]
+    if not whole:
+        return stretches
+    lines = snapshot.units("line").lines
+    filled = snapshot.units("line").filled
+    block: list[int] = []
+    for number, place in enumerate(whole):
+        block.append(place)
+        last = (chosen[place].lines or (0, 0))[1]
+        following = bisect_right(filled, last)
+        after = (chosen[whole[number + 1]].lines or (0, 0))[0] if number + 1 < len(whole) else None
+        if after is not None and following < len(filled) and filled[following] == after:
+            continue
+        start, end = _close_up(lines, filled, (chosen[block[0]].lines or (0, 0))[0], last, len(text))
+        for at, inner in enumerate(block):
+            first_line = (chosen[inner].lines or (0, 0))[0]
+            next_line = (chosen[block[at + 1]].lines or (0, 0))[0] if at + 1 < len(block) else None
+            stretches[inner] = (
+                start if at == 0 else lines.starts[first_line],
+                end if next_line is None else lines.starts[next_line],
+                "",
+            )
+        block = []
+    return stretches
+
+
+def _close_up(lines: Lines, filled: Sequence[int], first: int, last: int, length: int) -> tuple[int, int]:
+    """Return the stretch that goes when the lines `first` to `last` go: of the blank lines around them, one side goes too."""
+    before = bisect_left(filled, first)
+    after = bisect_right(filled, last)
+    previous = filled[before - 1] if before > 0 else -1
+    following = filled[after] if after < len(filled) else len(lines.texts)
+    if previous < 0 and following == len(lines.texts):
+        return 0, length
+    blanks_before, blanks_after = first - previous - 1, following - last - 1
+    start, end = lines.starts[first], lines.starts[last + 1]
+    if following == len(lines.texts):
+        if last + 1 == len(lines.texts) and lines.end(last) == length:
+            return lines.end(previous), length  # no final line end: the one before goes instead
+        return lines.starts[previous + 1], end
+    if previous < 0:
+        return start, lines.starts[following]
+    if blanks_before >= blanks_after:
+        return start, lines.starts[following]
+    return lines.starts[previous + 1], end
+
