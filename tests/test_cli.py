@@ -1,0 +1,436 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import cleaner
+from cleaner.cli import compare, diff_lines, shown
+from cleaner.edits import Cause, Edit, apply
+from cleaner.engine import Result
+
+ROOT = Path(__file__).resolve().parents[1]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="terminals, signals and pipes are POSIX's")
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes")
+
+PACK = r"""
+pack: t
+version: 1.0.0
+about: Rules that the tests can count on
+rules:
+- id: share-line
+  about: A share button
+  risk: safe
+  match: {is: share}
+  examples: [{in: "He left.\nShare\nShe stayed.", out: "He left.\nShe stayed."}, {keep: Share prices fell}]
+- id: hyphen-gap
+  about: A gap before a hyphen
+  unit: span
+  risk: safe
+  match: {regex: ' (?=-backed)', case: true}
+  examples: [{in: US -backed force, out: US-backed force}, {keep: he left - backed by none}]
+"""
+FIRST = "The council met on Monday and agreed the budget for the coming year."
+LAST = "The vote was close, and the mayor thanked both sides."
+DIRTY = f"{FIRST}\nShare\nA US -backed plan.\n{LAST}\n"
+CLEAN = f"{FIRST}\nA US-backed plan.\n{LAST}\n"
+
+
+def environment(**more: str) -> dict[str, str]:
+    hidden = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+    kept = {key: value for key, value in os.environ.items() if key not in hidden}
+    path = os.pathsep.join([str(Path(cleaner.__file__).parents[1]), *filter(None, [kept.get("PYTHONPATH")])])
+    return kept | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", "TERM": "xterm"} | more
+
+
+COMMAND = [sys.executable, "-c", "import sys; from cleaner.cli import main; sys.exit(main())"]
+
+
+def call(*arguments: str | Path | bytes, cwd: Path, **more: str) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [*COMMAND, *arguments], cwd=cwd, env=environment(**more), capture_output=True, check=False, timeout=60
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A folder with a configuration and an input folder of one dirty and one clean document."""
+    (tmp_path / "t.yaml").write_text(PACK, encoding="utf-8")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_bytes(DIRTY.encode())
+    (tmp_path / "in" / "b.txt").write_bytes(LAST.encode())
+    return tmp_path
+
+
+RUN = ("run", "in", "-o", "out", "--config", "t.yaml")
+
+# ------------------------------------------------------------------ the round
+
+
+def test_run_verify_restore(work: Path) -> None:
+    code, out, err = call(*RUN, cwd=work)
+    assert code == 0, err
+    assert err.splitlines() == ["1 of 2 files done", "2 of 2 files done"]
+    rows = [line.split() for line in out.splitlines()]
+    for row in (
+        ["documents", "2"],
+        ["changed", "1"],
+        ["removed", "7", "(3.5%)"],
+        ["t/share-line", "1", "6"],
+        ["t/hyphen-gap", "1", "1"],
+    ):
+        assert row in rows
+    assert (work / "out" / "a.txt").read_bytes() == CLEAN.encode()
+    assert (work / "out" / "b.txt").read_bytes() == LAST.encode()
+
+    assert call("verify", "out", cwd=work) == (0, "every invariant holds\n", "")
+    assert call("verify", "out", "in", cwd=work) == (0, "every invariant holds\n", "")
+    assert call("restore", "out", "-o", "back", cwd=work) == (0, "", "")
+    assert (work / "back" / "a.txt").read_bytes() == DIRTY.encode()
+    assert sorted(path.name for path in (work / "back").iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_quiet_says_nothing(work: Path) -> None:
+    (work / "in" / "c.png").write_bytes(b"")
+    assert call(*RUN, "--quiet", cwd=work) == (0, "", "")
+
+
+def test_skipped_and_failed_are_named(work: Path) -> None:
+    (work / "in" / "c.png").write_bytes(b"")
+    (work / "in" / "bad.txt").write_bytes(b"ab\xff\nShare\n")
+    code, out, err = call(*RUN, cwd=work)
+    assert code == 1
+    assert "bad.txt: undecodable: not UTF-8 at byte 2: invalid start byte" in err.splitlines()
+    assert f"{Path('in', 'c.png')}: skipped: not a text file (.txt, .text, .md)" in err.splitlines()
+    assert ["flagged", "undecodable", "1"] in [line.split() for line in out.splitlines()]
+    assert (work / "out" / "bad.txt").read_bytes() == b"ab\xff\nShare\n"
+    # Quiet is quiet about what went well only.
+    (work / "t.yaml").rename(work / "u.yaml")
+    code, out, err = call("run", "in", "-o", "out2", "--config", "u.yaml", "-q", cwd=work)
+    assert (code, out, err) == (1, "", "bad.txt: undecodable: not UTF-8 at byte 2: invalid start byte\n")
+    assert call("verify", "out", "in", cwd=work)[0] == 0
+
+
+def test_verify_names_document_and_edit(work: Path) -> None:
+    call(*RUN, cwd=work)
+    audit = work / "out" / "_audit" / "audit.jsonl"
+    audit.write_bytes(audit.read_bytes().replace(b'"before":" "', b'"before":"_"'))
+    code, out, err = call("verify", "out", cwd=work)
+    assert (code, err) == (1, "")
+    assert out == "a.txt: edit 2: the row was changed: its check does not match (row 3 of the audit)\n"
+    code, out, err = call("restore", "out", "-o", "back", cwd=work)
+    assert (code, out.startswith("a.txt: edit 2: "), err) == (1, True, "")
+    assert [path.name for path in (work / "back").iterdir()] == ["b.txt"]
+
+
+def test_the_default_rules_clean_the_seeds(tmp_path: Path) -> None:
+    code, _, err = call("run", ROOT / "seeds", "-o", "out", cwd=tmp_path)
+    assert code == 0, err
+    seeds = list((ROOT / "seeds").glob("*.txt"))
+    assert len(seeds) == 2
+    assert any("\nShare\n" in path.read_text(encoding="utf-8") for path in seeds)
+    for path in seeds:
+        assert "\nShare\n" not in (tmp_path / "out" / path.name).read_text(encoding="utf-8")
+    assert call("verify", "out", ROOT / "seeds", cwd=tmp_path)[0] == 0
+
+
+# ------------------------------------------------------------------ wrong usage
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Usage: cleaner"),
+        (["run"], "Missing argument 'INPUT...'"),
+        (["run", "in"], "Missing option '-o'"),
+        (["clean", "in"], "No such command 'clean'"),
+        (["run", "nope", "-o", "out", "--config", "t.yaml"], "Error: nope: there is no such file or folder"),
+        (["run", "in", "-o", "in", "--config", "t.yaml"], "Error: in: the output must not be the input"),
+        (
+            ["run", "in", "-o", "in/out", "--config", "t.yaml"],
+            "Error: in/out: the output must not be inside the input in",
+        ),
+        (
+            ["run", "in", "-o", ".", "--config", "t.yaml"],
+            "Error: in: the input must not be inside the output .",
+        ),
+        (
+            ["run", "in", "-o", "full", "--config", "t.yaml"],
+            "Error: full: is not empty; remove it or choose another folder",
+        ),
+        (
+            ["run", "in", "-o", "full/x/out", "--config", "t.yaml"],
+            "Error: full/x/out: cannot be used as a folder: ",
+        ),
+        (["run", "in", "-o", "out", "--config", "t.yaml", "--pack", "news"], "exclude each other"),
+        (["run", "in", "-o", "out", "--config", "nope.yaml"], "nope.yaml"),
+        (["run", "in", "-o", "out", "--config", "bad.yaml"], "bad.yaml:"),
+        (["run", "in", "-o", "out", "--pack", "no-such-pack"], "no-such-pack"),
+        (["diff", "in", "--config", "bad.yaml"], "bad.yaml:"),
+        (["diff", "nope", "--config", "t.yaml"], "Error: nope: there is no such file or folder"),
+        (["verify", "in"], "Error: in: has no audit that can be read"),
+        (["verify", "nope"], "Error: nope: has no audit that can be read"),
+        (["restore", "in", "-o", "out"], "Error: in: has no audit that can be read"),
+    ],
+)
+def test_wrong_usage(work: Path, arguments: list[str], message: str) -> None:
+    (work / "full").mkdir()
+    (work / "full" / "x").write_bytes(b"")
+    (work / "bad.yaml").write_text("pack: t\nversion: 1.0.0\nruls: []\n", encoding="utf-8")
+    before = sorted(str(path) for path in work.rglob("*"))
+    code, out, err = call(*arguments, cwd=work)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
+    assert out == ""
+    assert sorted(str(path) for path in work.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["run", "diff", "restore", "verify"])
+def test_help_is_complete(work: Path, command: str) -> None:
+    code, out, err = call(command, "--help", cwd=work)
+    assert (code, err) == (0, "")
+    assert re.search(rf"Examples?:\n +cleaner {command} ", out)
+    options = out.partition("Options:\n")[2]
+    assert not re.search(r"^ +(?:-\w, )?--[\w-]+(?: [A-Z]+)?$(?!\n {10,}\S)", options, re.MULTILINE), options
+
+
+def test_help_and_version(work: Path) -> None:
+    code, out, _ = call("--help", cwd=work)
+    assert code == 0
+    positions = [out.index(f"\n  {command} ") for command in ("run", "diff", "restore", "verify")]
+    assert positions == sorted(positions)
+    assert call("--version", cwd=work) == (0, f"cleaner {cleaner.__version__}\n", "")
+
+
+def test_help_imports_nothing_slow() -> None:
+    code = (
+        "import sys; from cleaner.cli import main; main(['--help'])\n"
+        "print(*sorted({'rich', 'ftfy', 'cleaner.audit'} & sys.modules.keys()), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, check=False)
+    assert (done.returncode, done.stderr.decode().strip()) == (0, "")
+
+
+# ------------------------------------------------------------------ diff
+
+PLAIN = f"""--- in/a.txt: 2 edits, 7 of {len(DIRTY)} characters removed
+@@ line 1 @@
+  {FIRST}
+- Share  [t/share-line]
+- A US -backed plan.  [t/hyphen-gap]
++ A US-backed plan.  [t/hyphen-gap]
+  {LAST}
+"""
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def test_diff_shows_and_writes_nothing(work: Path) -> None:
+    before = sorted(work.rglob("*"))
+    assert call("diff", "in", "--config", "t.yaml", cwd=work) == (0, PLAIN, "")
+    assert sorted(work.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("color", "more", "coloured"),
+    [
+        ("always", {}, True),
+        ("always", {"NO_COLOR": "1"}, True),
+        ("auto", {}, False),
+        ("never", {}, False),
+    ],
+)
+def test_diff_in_colour(work: Path, color: str, more: dict[str, str], coloured: bool) -> None:
+    code, out, _ = call("diff", "in", "--config", "t.yaml", "--color", color, cwd=work, **more)
+    assert (code, plain(out)) == (0, PLAIN)
+    assert (out != PLAIN) is coloured
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_diff_in_a_terminal(work: Path, more: dict[str, str], coloured: bool) -> None:
+    code, out = in_terminal("diff", "in", "--config", "t.yaml", cwd=work, **more)
+    assert (code, plain(out)) == (0, PLAIN)
+    assert ("\x1b[" in out) is coloured
+
+
+def in_terminal(*arguments: str, cwd: Path, **more: str) -> tuple[int, str]:
+    """Call the command with a terminal as standard output and error."""
+    ours, theirs = os.openpty()
+    try:
+        process = subprocess.Popen(
+            [*COMMAND, *arguments], cwd=cwd, env=environment(**more), stdout=theirs, stderr=theirs
+        )
+    finally:
+        os.close(theirs)
+    pieces = []
+    with open(ours, "rb", buffering=0) as handle:
+        try:
+            while piece := handle.read(65536):
+                pieces.append(piece)
+        except OSError:  # how Linux says that the other end is closed
+            pass
+    return process.wait(timeout=60), b"".join(pieces).decode().replace("\r\n", "\n")
+
+
+@POSIX
+def test_run_in_a_terminal_shows_a_bar_and_a_table(work: Path) -> None:
+    code, out = in_terminal(*RUN, cwd=work)
+    assert code == 0
+    assert "━" in out
+    assert "t/share-line" in out
+    assert "files done" not in out
+
+
+def test_diff_tells_what_it_could_not_read(work: Path) -> None:
+    (work / "in" / "bad.txt").write_bytes(b"ab\xff\n")
+    code, out, err = call("diff", "in", "--config", "t.yaml", cwd=work)
+    assert (code, out) == (1, PLAIN)
+    assert err == "in/bad.txt: undecodable: not UTF-8 at byte 2\n"
+
+
+CAUSE = (Cause("t/a", "drop", "safe", {}),)
+OTHER = (Cause("t/b", "replace", "safe", {}),)
+
+
+@pytest.mark.parametrize(
+    ("original", "edits", "lines"),
+    [
+        ("a\nx\nb", [Edit(2, 4, "x\n", "", CAUSE)], ["1 a", "-2 x [t/a]", "3 b"]),
+        ("a\nx\nb", [Edit(1, 3, "\nx", "", CAUSE)], ["1 a", "-2 x [t/a]", "3 b"]),
+        ("a\nx", [Edit(1, 3, "\nx", "", CAUSE)], ["1 a", "-2 x [t/a]"]),
+        ("x\nb", [Edit(0, 2, "x\n", "", CAUSE)], ["-1 x [t/a]", "2 b"]),
+        ("x", [Edit(0, 1, "x", "", CAUSE)], ["-1 x [t/a]"]),
+        ("x\nx\nb", [Edit(2, 4, "x\n", "", CAUSE)], ["1 x", "-2 x [t/a]", "3 b"]),
+        ("x\nx\nb", [Edit(0, 2, "x\n", "", CAUSE)], ["-1 x [t/a]", "2 x", "3 b"]),
+        ("a\n\n\nb", [Edit(2, 3, "\n", "", CAUSE)], ["1 a", "-2  [t/a]", "3 ", "4 b"]),
+        ("a b\nc", [Edit(1, 2, " ", "-", CAUSE)], ["-1 a b [t/a]", "+1 a-b [t/a]", "2 c"]),
+        (
+            "x\na b\nc",
+            [Edit(0, 2, "x\n", "", CAUSE), Edit(3, 4, " ", "-", OTHER)],
+            ["-1 x [t/a]", "-2 a b [t/b]", "+1 a-b [t/b]", "3 c"],
+        ),
+        ("ab\ncd", [Edit(2, 3, "\n", " ", CAUSE)], ["-1 ab [t/a]", "-2 cd", "+1 ab cd [t/a]"]),
+        ("ab cd", [Edit(2, 3, " ", "\n", CAUSE)], ["-1 ab cd [t/a]", "+1 ab [t/a]", "+2 cd"]),
+        ("a\r\nb", [Edit(1, 2, "\r", "", CAUSE)], ["-1 a\r\n [t/a]", "+1 a\n [t/a]", "2 b"]),
+        ("a\n", [Edit(1, 2, "\n", "", CAUSE)], ["-1 a\n [t/a]", "+1 a [t/a]"]),
+        ("a", [Edit(1, 1, "", "\n", CAUSE)], ["-1 a [t/a]", "+1 a\n [t/a]"]),
+        (
+            "a\nb",
+            [Edit(0, 3, "a\nb", "c\nd\ne", CAUSE)],
+            ["-1 a [t/a]", "-2 b [t/a]", "+1 c [t/a]", "+2 d [t/a]", "+3 e [t/a]"],
+        ),
+    ],
+)
+def test_compare(original: str, edits: list[Edit], lines: list[str]) -> None:
+    found = compare(Result(original, apply(original, edits), tuple(edits), ()))
+    assert [
+        f"{line.sign.strip()}{line.number} {line.text}" + "".join(f" [{rule}]" for rule in line.rules)
+        for line in found
+    ] == lines
+
+
+def test_diff_shows_one_line_around() -> None:
+    text = "a\nb\nx\nc\nd\ne\nf\ny\ng\nh"
+    edits = (Edit(4, 6, "x\n", "", CAUSE), Edit(14, 16, "y\n", "", CAUSE))
+    result = Result(text, apply(text, edits), edits, ())
+    assert list(diff_lines("p", result, plain=True)) == [
+        "--- p: 2 edits, 4 of 19 characters removed",
+        "@@ line 2 @@",
+        "  b",
+        "- x  [t/a]",
+        "  c",
+        "@@ line 7 @@",
+        "  f",
+        "- y  [t/a]",
+        "  g",
+    ]
+
+
+# ------------------------------------------------------------------ terminals, pipes, signals
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a b.txt", "a b.txt"),
+        ("é 日本 😀 ’\u00a0", "é 日本 😀 ’\u00a0"),
+        ("a\tb", "a\tb"),
+        ("a\nb\r", r"a\nb\r"),
+        ("\x1b[2J\x07\x7f\x9b", r"\x1b[2J\x07\x7f\x9b"),
+        ("\u202e\u2066\ufeff\u200b", r"\u202e\u2066\ufeff\u200b"),
+        ("\u2028\u2029\x85", r"\u2028\u2029\x85"),
+        ("\udcff\ud800", r"\udcff\ud800"),
+        ("\U000e0041", r"\U000e0041"),
+        ("می\u200cخواهم 👩\u200d👩", "می\u200cخواهم 👩\u200d👩"),
+    ],
+)
+def test_shown(text: str, expected: str) -> None:
+    assert shown(text) == expected
+
+
+@LINUX
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_names_and_texts_cannot_command_the_terminal(work: Path, encoding: str) -> None:
+    inputs = os.fsencode(work / "in")
+    for name in (b"\x1b[2J\xff\n.txt", "é\u202e.png".encode()):
+        with open(os.path.join(inputs, name), "xb") as handle:
+            handle.write(f"\x1b]0;title\x07\n{DIRTY}".encode())
+    for arguments in (
+        RUN,
+        ("diff", "in", "--config", "t.yaml"),
+        ("diff", "in", "--config", "t.yaml", "--color", "always"),
+    ):
+        code, out, err = call(*arguments, cwd=work, PYTHONIOENCODING=encoding)
+        assert code == 0, err
+        for text in (out, err):
+            assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", plain(text))
+        assert r"\x1b[2J\udcff\n.txt" in out + err or arguments is RUN
+
+
+@POSIX
+def test_a_closed_pipe_is_no_error(work: Path) -> None:
+    for number in range(50):
+        (work / "in" / f"{number}.txt").write_bytes((DIRTY * 100).encode())
+    process = subprocess.Popen(
+        [*COMMAND, "diff", "in", "--config", "t.yaml"],
+        cwd=work,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout
+    assert process.stderr
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 141
+
+
+@POSIX
+def test_ctrl_c_ends_with_130(work: Path) -> None:
+    for number in range(1000):
+        (work / "in" / f"{number}.txt").write_bytes(DIRTY.encode())
+    process = subprocess.Popen([*COMMAND, *RUN], cwd=work, env=environment(), stderr=subprocess.PIPE)
+    audit = work / "out" / "_audit"
+    deadline = time.monotonic() + 30
+    while not (audit.is_dir() and os.listdir(audit)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.decode().splitlines()[-1] == "interrupted"
+    assert b"Traceback" not in err
+    assert not list((work / "out").rglob("*.tmp"))
+    assert os.listdir(audit) == []

@@ -1,0 +1,522 @@
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cleaner.corpus import batch
+from cleaner.corpus.files import (
+    Found,
+    InputError,
+    Skipped,
+    decode,
+    find,
+    is_safe_name,
+    prepare_output,
+    write_whole,
+)
+from cleaner.engine import Cleaner, Result
+
+PACK = r"""
+pack: t
+version: 1.0.0
+about: Rules that the tests can count on
+rules:
+- id: share-line
+  about: A share button
+  risk: safe
+  match: {is: share}
+  examples: [{in: "He left.\nShare\nShe stayed.", out: "He left.\nShe stayed."}, {keep: Share prices fell}]
+- id: hyphen-gap
+  about: A gap before a hyphen
+  unit: span
+  risk: safe
+  match: {regex: ' (?=-backed)', case: true}
+  examples: [{in: US -backed force, out: US-backed force}, {keep: he left - backed by none}]
+"""
+FIRST = "The council met on Monday and agreed the budget for the coming year."
+LAST = "The vote was close, and the mayor thanked both sides."
+POSIX = pytest.mark.skipif(os.name != "posix", reason="names of bytes, links and pipes are POSIX's")
+# Not every file system takes names that are not UTF-8.
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes")
+
+FILES: dict[str, tuple[bytes, bytes]] = {  # name: what goes in, what must come out
+    "plain.txt": (f"{FIRST}\nShare\n{LAST}\n".encode(), f"{FIRST}\n{LAST}\n".encode()),
+    "twice.md": (
+        f"{FIRST}\nShare\nA US -backed plan.\n{LAST}\n".encode(),
+        f"{FIRST}\nA US-backed plan.\n{LAST}\n".encode(),
+    ),
+    "crlf.txt": (f"{FIRST}\r\nShare\r\n{LAST}\r\n".encode(), f"{FIRST}\r\n{LAST}\r\n".encode()),
+    "cr.txt": (f"{FIRST}\rShare\r{LAST}\r".encode(), f"{FIRST}\r{LAST}\r".encode()),
+    "mixed.txt": (f"{FIRST}\r\nShare\n{LAST}\r{LAST}".encode(), f"{FIRST}\r\n{LAST}\r{LAST}".encode()),
+    "bom.txt": (f"\ufeff{FIRST}\nShare\n{LAST}\n".encode(), f"\ufeff{FIRST}\n{LAST}\n".encode()),
+    "no-end.text": (f"{FIRST}\nShare\n{LAST}".encode(), f"{FIRST}\n{LAST}".encode()),
+    "UPPER.TXT": (f"{FIRST}\n".encode(), f"{FIRST}\n".encode()),
+    "nel.txt": (f"{FIRST}\x85Share\x85{LAST}".encode(), f"{FIRST}\x85Share\x85{LAST}".encode()),
+    "u2028.txt": (
+        f"{FIRST}\u2028Share\u2029\f{LAST}\n".encode(),
+        f"{FIRST}\u2028Share\u2029\f{LAST}\n".encode(),
+    ),
+    "nul.txt": (f"{FIRST}\0\nShare\n{LAST}\0\n".encode(), f"{FIRST}\0\n{LAST}\0\n".encode()),
+    "blank.txt": (b"\n \n\t\r\n", b"\n \n\t\r\n"),
+    "empty.txt": (b"", b""),
+    "sub/deep/a b.txt": (f"{FIRST}\nShare\n{LAST}\n".encode(), f"{FIRST}\n{LAST}\n".encode()),
+    "bad.txt": (FIRST.encode() + b"\nShare\n\xff\n", FIRST.encode() + b"\nShare\n\xff\n"),
+    "cut.txt": ("é".encode()[:1], "é".encode()[:1]),
+    "surrogate.txt": (b"\xed\xa0\x80\nShare\n", b"\xed\xa0\x80\nShare\n"),
+    "utf16.txt": (FIRST.encode("utf-16"), FIRST.encode("utf-16")),
+}
+UNDECODABLE = {"bad.txt": 75, "cut.txt": 0, "surrogate.txt": 0, "utf16.txt": 0}
+AWKWARD_NAMES = [
+    b"with space.txt",
+    b"new\nline.txt",
+    b"\xff\xfe.txt",
+    b"esc\x1b[2J.txt",
+    "é.txt".encode(),
+    "\u202etxt.md".encode(),
+    b"quote'\".txt",
+    b"back\\slash.txt",
+    b"_audit.txt",
+    b"-o.txt",
+    b"*.txt",
+]
+
+
+@pytest.fixture(scope="module")
+def cleaner(tmp_path_factory: pytest.TempPathFactory) -> Cleaner:
+    path = tmp_path_factory.mktemp("pack") / "t.yaml"
+    path.write_text(PACK, encoding="utf-8")
+    return Cleaner.from_file(path)
+
+
+Write = Callable[[dict[str, bytes]], Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Write:
+    def write(files: dict[str, bytes]) -> Path:
+        for name, data in files.items():
+            path = tmp_path / "in" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        return tmp_path / "in"
+
+    return write
+
+
+def tree(path: Path | str) -> dict[bytes, bytes]:
+    """Every file under a folder but the audit: its name, in bytes, and its content."""
+    top = os.fsencode(path)
+    found = {}
+    for parent, _, names in os.walk(top):
+        for name in names:
+            full = os.path.join(parent, name)
+            with open(full, "rb") as handle:
+                found[os.path.relpath(full, top).replace(os.sep.encode(), b"/")] = handle.read()
+    return {name: data for name, data in found.items() if not name.startswith(b"_audit/")}
+
+
+def audit_lines(out: Path | str) -> list[bytes]:
+    return Path(batch.audit_path(str(out))).read_bytes().splitlines(keepends=True)
+
+
+def set_audit(out: Path, lines: list[bytes]) -> None:
+    Path(batch.audit_path(str(out))).write_bytes(b"".join(lines))
+
+
+@pytest.fixture
+def finished(cleaner: Cleaner, folder: Write, tmp_path: Path) -> Path:
+    """The output of a run over two documents, one with two edits."""
+    inputs = folder({name: FILES[name][0] for name in ("plain.txt", "twice.md")})
+    batch.run(cleaner, [str(inputs)], str(tmp_path / "out"))
+    return tmp_path / "out"
+
+
+# ------------------------------------------------------------------ a run and its way back
+
+
+def test_run_restore_verify(cleaner: Cleaner, folder: Write, tmp_path: Path) -> None:
+    inputs = folder({name: before for name, (before, _) in FILES.items()})
+    out, back = tmp_path / "out", tmp_path / "back"
+    summary = batch.run(cleaner, [str(inputs)], str(out))
+
+    assert tree(out) == {name.encode(): after for name, (_, after) in FILES.items()}
+    assert batch.verify(str(out), [str(inputs)]) == []
+    assert batch.restore(str(out), str(back)) == []
+    assert tree(back) == tree(inputs)
+
+    assert summary.documents == len(FILES)
+    assert summary.changed == sum(before != after for before, after in FILES.values())
+    decoded = [pair for name, pair in FILES.items() if name not in UNDECODABLE]
+    assert summary.chars == sum(len(before.decode()) for before, _ in decoded)
+    assert summary.clean_chars == sum(len(after.decode()) for _, after in decoded)
+    assert {rule: tally.hits for rule, tally in summary.rules.items()} == {
+        "t/share-line": summary.changed,
+        "t/hyphen-gap": 1,
+    }
+    removed = sum(tally.removed for tally in summary.rules.values())
+    assert removed == summary.chars - summary.clean_chars
+    assert summary.flags == {"undecodable": len(UNDECODABLE)}
+
+
+def test_what_is_not_utf8_is_told_with_its_place(cleaner: Cleaner, folder: Write, tmp_path: Path) -> None:
+    inputs = folder({name: FILES[name][0] for name in UNDECODABLE})
+    summary = batch.run(cleaner, [str(inputs)], str(tmp_path / "out"))
+    assert [(failure.document, failure.flag) for failure in summary.failed] == [
+        (name, "undecodable") for name in sorted(UNDECODABLE)
+    ]
+    for failure in summary.failed:
+        assert failure.detail.startswith(f"not UTF-8 at byte {UNDECODABLE[failure.document]}: ")
+
+
+@LINUX
+def test_any_name_comes_through(cleaner: Cleaner, tmp_path: Path) -> None:
+    inputs = tmp_path / "in"
+    inputs.mkdir()
+    before, after = FILES["plain.txt"]
+    for name in AWKWARD_NAMES:
+        with open(os.path.join(os.fsencode(inputs), name), "xb") as handle:
+            handle.write(before)
+    out, back = tmp_path / "out", tmp_path / "back"
+    batch.run(cleaner, [str(inputs)], str(out))
+    assert tree(out) == dict.fromkeys(AWKWARD_NAMES, after)
+    b"".join(audit_lines(out)).decode()
+    assert batch.verify(str(out), [str(inputs)]) == []
+    assert batch.restore(str(out), str(back)) == []
+    assert tree(back) == dict.fromkeys(AWKWARD_NAMES, before)
+
+
+def test_the_audit_is_the_same_every_time(cleaner: Cleaner, folder: Write, tmp_path: Path) -> None:
+    inputs = folder({name: before for name, (before, _) in FILES.items()})
+    for out in ("one", "two"):
+        batch.run(cleaner, [str(inputs)], str(tmp_path / out))
+    assert audit_lines(tmp_path / "one") == audit_lines(tmp_path / "two")
+
+
+def test_a_document_on_which_the_engine_fails_is_kept(folder: Write, tmp_path: Path) -> None:
+    class Failing(Cleaner):
+        def __call__(self, text: str, *, url: str | None = None, language: str | None = None) -> Result:
+            if "fail here" in text:
+                raise RuntimeError("as asked")
+            return super().__call__(text, url=url, language=language)
+
+    pack = tmp_path / "t.yaml"
+    pack.write_text(PACK, encoding="utf-8")
+    inputs = folder({"a.txt": b"fail here\nShare\n", "b.txt": FILES["plain.txt"][0]})
+    out = tmp_path / "out"
+    summary = batch.run(Failing.from_file(pack), [str(inputs)], str(out))
+    assert summary.failed == (batch.Failure("a.txt", "failed", "RuntimeError: as asked"),)
+    assert tree(out) == {b"a.txt": b"fail here\nShare\n", b"b.txt": FILES["plain.txt"][1]}
+    row = json.loads(audit_lines(out)[1])
+    assert row["flags"] == [
+        {"name": "failed", "rule": None, "detail": "RuntimeError: as asked", "error": True}
+    ]
+    assert batch.verify(str(out), [str(inputs)]) == []
+
+
+def test_progress_counts_up_to_the_whole(cleaner: Cleaner, folder: Write, tmp_path: Path) -> None:
+    inputs = folder({"a.txt": b"a", "b.txt": b"", "c.txt": b"ccc"})
+    steps: list[batch.Step] = []
+    batch.run(cleaner, [str(inputs)], str(tmp_path / "out"), steps.append)
+    assert steps == [
+        batch.Step("a.txt", 1, 4, 1, 3),
+        batch.Step("b.txt", 1, 4, 2, 3),
+        batch.Step("c.txt", 4, 4, 3, 3),
+    ]
+
+
+def test_the_header_tells_the_options(cleaner: Cleaner, folder: Write, tmp_path: Path) -> None:
+    inputs = folder({"a.txt": b"a"})
+    batch.run(cleaner, [str(inputs)], str(tmp_path / "out"), language="de")
+    row = json.loads(audit_lines(tmp_path / "out")[0])
+    assert row["options"] == {"language": "de"}
+    assert row["packs"] == [{"name": "t", "version": "1.0.0"}]
+    assert row["digest"] == cleaner.configuration.digest
+
+
+def test_a_run_that_breaks_off_leaves_no_audit(cleaner: Cleaner, folder: Write, tmp_path: Path) -> None:
+    def stop(step: batch.Step) -> None:
+        if step.documents == 2:
+            raise KeyboardInterrupt
+
+    inputs = folder({"a.txt": b"a", "b.txt": b"b", "c.txt": b"c"})
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        batch.run(cleaner, [str(inputs)], str(out), stop)
+    assert tree(out) == {b"a.txt": b"a", b"b.txt": b"b"}
+    assert os.listdir(out / "_audit") == []
+    with pytest.raises(InputError, match="is it the output of a finished run"):
+        batch.verify(str(out))
+    with pytest.raises(InputError, match="is it the output of a finished run"):
+        batch.restore(str(out), str(tmp_path / "back"))
+    assert not (tmp_path / "back").exists()
+
+
+# ------------------------------------------------------------------ tampering
+
+
+def test_a_finished_run_is_sound(finished: Path) -> None:
+    assert batch.verify(str(finished)) == []
+    kinds = [json.loads(line)["type"] for line in audit_lines(finished)]
+    assert kinds == ["run", "edit", "document", "edit", "edit", "document"]
+
+
+def test_any_changed_byte_of_the_audit_is_noticed(finished: Path) -> None:
+    whole = b"".join(audit_lines(finished))
+    for at in range(0, len(whole), 5):
+        set_audit(finished, [whole[:at], bytes([whole[at] ^ 1]), whole[at + 1 :]])
+        assert batch.verify(str(finished)), f"byte {at}"
+
+
+def test_any_cut_of_the_audit_is_noticed(finished: Path) -> None:
+    whole = b"".join(audit_lines(finished))
+    for length in [*range(0, len(whole), 29), len(whole) - 1]:
+        set_audit(finished, [whole[:length]])
+        assert batch.verify(str(finished)), f"cut to {length}"
+
+
+EDIT_FIELDS = "type document start end line before after rules action risk evidence check".split()
+
+
+@pytest.mark.parametrize("field", EDIT_FIELDS)
+def test_a_changed_field_names_document_and_edit(finished: Path, field: str) -> None:
+    lines = audit_lines(finished)
+    row = json.loads(lines[4])
+    value = row[field]
+    row[field] = value + 1 if isinstance(value, int) else value[:-1] or "x"
+    lines[4] = json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    set_audit(finished, lines)
+    problems = batch.verify(str(finished))
+    assert [problem for problem in problems if problem.startswith("twice.md: edit 2: ")], problems
+    assert not [problem for problem in problems if problem.startswith("plain.txt")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([1, 2, 3, 4, 5], "the audit: the header is missing"),
+        ([0, 0, 1, 2, 3, 4, 5], "the audit: there is more than one header"),
+        ([0, 2, 3, 4, 5], "plain.txt: the document's row counts 1 edits, the audit has 0"),
+        ([0, 1, 2, 4, 5], "twice.md: the document's row counts 2 edits, the audit has 1"),
+        ([0, 1, 2, 3, 3, 4, 5], "twice.md: edit 2: starts at "),
+        ([0, 1, 2, 4, 3, 5], "twice.md: edit 2: starts at "),
+        ([0, 1, 3, 4, 5], "twice.md: edit 1: belongs to 'plain.txt'"),
+        ([0, 1, 2, 3, 4], "twice.md: the audit is cut short"),
+        ([0, 1, 2], "twice.md: the audit has no row for this file"),
+        ([0, 3, 4, 5], "plain.txt: the audit has no row for this file"),
+        ([0, 1, 2, 1, 2, 3, 4, 5], "plain.txt: stands in the audit twice"),
+        ([], "the audit: it is empty"),
+    ],
+)
+def test_rows_removed_doubled_moved(finished: Path, rows: list[int], problem: str) -> None:
+    lines = audit_lines(finished)
+    set_audit(finished, [lines[row] for row in rows])
+    problems = batch.verify(str(finished))
+    assert [found for found in problems if found.startswith(problem)], problems
+
+
+def test_damaged_header_is_named(finished: Path) -> None:
+    lines = audit_lines(finished)
+    for damaged in (lines[0].replace(b"1.0.0", b"1.0.1"), lines[0].replace(b'"run"', b'"run1"')):
+        set_audit(finished, [damaged, *lines[1:]])
+        problems = batch.verify(str(finished))
+        assert len(problems) == 1
+        assert problems[0].startswith("the audit: the header: the row was changed")
+
+
+def test_a_changed_clean_file_is_named_and_not_restored(finished: Path, tmp_path: Path) -> None:
+    path = finished / "twice.md"
+    path.write_bytes(path.read_bytes().replace(b"close", b"cloze"))
+    changed = "twice.md: the clean file was changed: its SHA-256 is another"
+    assert changed in batch.verify(str(finished))
+    assert f"{changed}, from line 3 on (byte 103)" in batch.verify(str(finished), [str(tmp_path / "in")])
+    back = tmp_path / "back"
+    assert batch.restore(str(finished), str(back)) == [
+        "twice.md: the clean file and the edits do not give the original"
+    ]
+    assert tree(back) == {b"plain.txt": FILES["plain.txt"][0]}
+
+
+def test_every_changed_character_is_noticed(finished: Path) -> None:
+    path = finished / "plain.txt"
+    clean = path.read_bytes()
+    for at in range(len(clean)):
+        path.write_bytes(clean[:at] + b"~" + clean[at + 1 :])
+        problems = batch.verify(str(finished))
+        assert problems, f"byte {at}"
+        assert all(problem.startswith("plain.txt: ") for problem in problems)
+
+
+def test_files_missing_or_too_many(finished: Path, tmp_path: Path) -> None:
+    os.unlink(finished / "plain.txt")
+    (finished / "more.txt").write_bytes(b"")
+    assert batch.verify(str(finished)) == [
+        "plain.txt: the clean file cannot be read: No such file or directory",
+        "more.txt: the audit has no row for this file",
+    ]
+    assert batch.restore(str(finished), str(tmp_path / "back")) == [
+        "plain.txt: the clean file cannot be read: No such file or directory"
+    ]
+
+
+def test_originals_missing_changed_or_too_many(finished: Path, tmp_path: Path) -> None:
+    inputs = tmp_path / "in"
+    os.unlink(inputs / "plain.txt")
+    (inputs / "twice.md").write_bytes(b"other")
+    (inputs / "more.txt").write_bytes(b"")
+    assert batch.verify(str(finished), [str(inputs)]) == [
+        "plain.txt: the original is missing",
+        "twice.md: the original is not the file that was cleaned: its SHA-256 is another",
+        "more.txt: the audit has no row for this original",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["../plain.txt", "/etc/hostname", "_audit/audit.jsonl", "a/../plain.txt", "a\0"]
+)
+def test_names_that_lead_elsewhere_are_refused(finished: Path, tmp_path: Path, name: str) -> None:
+    from cleaner.audit import FlagRow, encode_row, unchanged_row
+
+    row = encode_row(unchanged_row(name, "x", b"", "", FlagRow("failed", None, "", True)))
+    set_audit(finished, [*audit_lines(finished), row])
+    expected = f"{name}: not a name of a file in the output"
+    assert expected in batch.verify(str(finished))
+    assert batch.restore(str(finished), str(tmp_path / "back")) == [expected]
+    assert set(tree(tmp_path / "back")) == {b"plain.txt", b"twice.md"}
+    assert not is_safe_name(name)
+
+
+# ------------------------------------------------------------------ finding files
+
+
+def names(found: Found) -> list[str]:
+    return [source.name for source in found.sources]
+
+
+def test_find_sorts_and_mirrors(folder: Write) -> None:
+    inputs = folder(dict.fromkeys(["b.txt", "a/z.md", "a.txt", "B.text", "é.txt", "a/b/c.txt"], b""))
+    assert names(find([str(inputs)])) == ["B.text", "a/b/c.txt", "a/z.md", "a.txt", "b.txt", "é.txt"]
+    assert names(find([str(inputs / "b.txt"), str(inputs / "a")])) == ["b.txt", "b/c.txt", "z.md"]
+
+
+def test_find_names_what_it_leaves_out(folder: Write) -> None:
+    inputs = folder(dict.fromkeys(["a.txt", "b.png", "c", "d.txt.gz"], b""))
+    found = find([str(inputs)])
+    assert names(found) == ["a.txt"]
+    assert found.skipped == tuple(
+        Skipped(str(inputs / name), "not a text file (.txt, .text, .md)")
+        for name in ("b.png", "c", "d.txt.gz")
+    )
+
+
+@POSIX
+def test_find_is_safe_with_links_and_pipes(folder: Write) -> None:
+    inputs = folder({"a.txt": b"", "sub/b.txt": b""})
+    (inputs / "linked.txt").symlink_to("a.txt")
+    (inputs / "sub" / "up").symlink_to("..")
+    (inputs / "self.txt").symlink_to("self.txt")
+    os.mkfifo(inputs / "pipe.txt")
+    found = find([str(inputs)])
+    assert names(found) == ["a.txt", "linked.txt", "sub/b.txt"]
+    assert {os.path.basename(skip.path): skip.error for skip in found.skipped} == {
+        "pipe.txt": False,
+        "self.txt": True,
+        "up": False,
+    }
+
+
+@POSIX
+def test_a_link_that_leads_nowhere_is_told(cleaner: Cleaner, folder: Write, tmp_path: Path) -> None:
+    inputs = folder({"a.txt": b"a"})
+    (inputs / "gone.txt").symlink_to("nowhere")
+    summary = batch.run(cleaner, [str(inputs)], str(tmp_path / "out"))
+    assert summary.failed == (
+        batch.Failure(str(inputs / "gone.txt"), "unreadable", "cannot be read: No such file or directory"),
+    )
+    assert summary.documents == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "inputs", "message"),
+    [
+        (["a.txt"], ["nope"], "there is no such file or folder"),
+        (["a.png"], ["."], r"no text file \(.txt, .text, .md\)"),
+        (["x/a.txt", "y/a.txt"], ["x", "y"], "would both become a.txt"),
+        (["x/a.txt", "y/a.txt/b.txt"], ["x", "y"], "cannot both be in one folder"),
+        (["_audit/a.txt"], ["."], "the name _audit is kept for the audit"),
+    ],
+)
+def test_inputs_that_cannot_be(folder: Write, files: list[str], inputs: list[str], message: str) -> None:
+    top = folder(dict.fromkeys(files, b""))
+    with pytest.raises(InputError, match=message):
+        find([str(top / path) for path in inputs])
+
+
+# ------------------------------------------------------------------ the output
+
+
+@pytest.mark.parametrize(
+    ("out", "inputs", "message"),
+    [
+        ("in", ["in"], "must not be the input"),
+        ("in/out", ["in"], "must not be inside the input"),
+        ("in/../in/x/out", ["in"], "must not be inside the input"),
+        (".", ["in"], "the input must not be inside the output"),
+        (".", ["in/a.txt"], "the input must not be inside the output"),
+        ("full", ["in"], "is not empty; remove it or choose another folder"),
+        ("in/a.txt", ["in/b.txt"], "is not a folder"),
+    ],
+)
+def test_outputs_that_cannot_be(
+    folder: Write, tmp_path: Path, out: str, inputs: list[str], message: str
+) -> None:
+    folder({"a.txt": b"", "b.txt": b"", "../full/x": b""})
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match=message):
+        prepare_output(str(tmp_path / out), [str(tmp_path / path) for path in inputs])
+    assert tree(tmp_path) == before
+    assert not (tmp_path / "in" / "out").exists()
+
+
+@POSIX
+def test_an_output_that_leads_into_the_input_by_a_link(folder: Write, tmp_path: Path) -> None:
+    inputs = folder({"a.txt": b""})
+    (tmp_path / "link").symlink_to(inputs)
+    with pytest.raises(InputError, match="must not be inside the input"):
+        prepare_output(str(tmp_path / "link" / "out"), [str(inputs)])
+
+
+def test_outputs_that_can_be(folder: Write, tmp_path: Path) -> None:
+    inputs = folder({"a.txt": b""})
+    prepare_output(str(tmp_path / "in2" / "deep"), [str(inputs)])
+    prepare_output(str(tmp_path / "in2" / "deep"), [str(inputs)])
+    prepare_output(str(inputs / "beside"), [str(inputs / "a.txt")])
+    assert (inputs / "beside").is_dir()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"before")
+
+    def break_off() -> None:
+        with write_whole(str(path)) as handle:
+            handle.write(b"half")
+            raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        break_off()
+    assert tree(tmp_path) == {b"a.txt": b"before"}
+    with write_whole(str(path)) as handle:
+        handle.write(b"after")
+        assert path.read_bytes() == b"before"
+    assert tree(tmp_path) == {b"a.txt": b"after"}
+
+
+def test_decode_keeps_everything() -> None:
+    data = "\ufeffa\r\n\r\n\0\x85\u2028".encode()
+    assert decode(data).encode() == data
+    with pytest.raises(UnicodeDecodeError) as caught:
+        decode(b"ab\xff")
+    assert caught.value.start == 2
