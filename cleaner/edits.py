@@ -67,7 +67,9 @@ def minimal(start: int, before: str, after: str) -> tuple[int, str, str]:
     """
     shortest = min(len(before), len(after))
     head = _common_prefix(before, after, shortest)
-    tail = _common_prefix(before[: head - 1 if head else None : -1], after[: head - 1 if head else None : -1], shortest - head)
+    tail = _common_prefix(
+        before[: head - 1 if head else None : -1], after[: head - 1 if head else None : -1], shortest - head
+    )
     return start + head, before[head : len(before) - tail], after[head : len(after) - tail]
 
 
@@ -184,7 +186,9 @@ def compose(original: str, first: Sequence[Edit], second: Sequence[Edit]) -> lis
         group_shift = shift
         while True:
             # The next edit in middle coordinates; at the same place the shorter one, then `first`.
-            next_first = (first[i].start + shift, first[i].start + shift + len(first[i].after)) if i < len(first) else None
+            next_first = (
+                (first[i].start + shift, first[i].start + shift + len(first[i].after)) if i < len(first) else None
+            )
             next_second = (second[j].start, second[j].end) if j < len(second) else None
             use_first = next_second is None or (next_first is not None and next_first <= next_second)
             upcoming = next_first if use_first else next_second
@@ -214,11 +218,17 @@ def compose(original: str, first: Sequence[Edit], second: Sequence[Edit]) -> lis
             _append(composed, Edit(start, start + len(only.before), only.before, only.after, only.causes))
             continue
         _append(composed, _merge(original, parts_first, parts_second, low, high, group_shift, shift))
-    return [edit for edit in composed if edit.before != edit.after]
+    return composed
 
 
 def _merge(
-    original: str, first: Sequence[Edit], second: Sequence[Edit], low: int, high: int, shift_before: int, shift_after: int
+    original: str,
+    first: Sequence[Edit],
+    second: Sequence[Edit],
+    low: int,
+    high: int,
+    shift_before: int,
+    shift_after: int,
 ) -> Edit:
     """Make one edit of overlapping ones that cover ``[low, high)`` of the middle text."""
     start, end = low - shift_before, high - shift_after
@@ -253,7 +263,9 @@ def _merge(
 
 
 def _append(edits: list[Edit], edit: Edit) -> None:
-    """Append an edit; two insertions at one place become one, so that a place names one edit."""
+    """Append an edit that changes something; two insertions at one place become one, so that a place names one edit."""
+    if edit.before == edit.after:
+        return
     if edits and edits[-1].start == edits[-1].end == edit.start == edit.end:
         last = edits.pop()
         edit = Edit(edit.start, edit.end, "", last.after + edit.after, last.causes + edit.causes)

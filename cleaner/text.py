@@ -11,19 +11,18 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import accumulate
 
 __all__ = [
     "APOSTROPHES",
     "DASHES",
-    "Document",
     "EDGE",
     "INVISIBLE",
-    "Lines",
     "QUOTES",
     "SPACES",
     "UNUSUAL",
+    "Document",
+    "Lines",
     "ends_sentence",
     "fold",
     "fold_offsets",
@@ -47,11 +46,11 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The lines of a text: `texts` without their ends, `starts` as offsets (code points).
+    r"""The lines of a text: `texts` without their ends, `starts` as offsets (code points).
 
     `starts` has one entry more than `texts`: the length of the text.
 
-    >>> Lines.of("a\\r\\nb\\n")
+    >>> Lines.of("a\r\nb\n")
     Lines(texts=['a', 'b'], starts=[0, 3, 5])
     """
 
@@ -94,7 +93,8 @@ APOSTROPHES = r"'`\x{b4}\x{2b9}\x{2bb}\x{2bc}\x{2018}-\x{201b}\x{2032}\x{ff07}"
 QUOTES = r'"\x{ab}\x{bb}\x{201c}-\x{201f}\x{2033}\x{ff02}'
 DASHES = r"\-\x{2010}-\x{2015}\x{2212}\x{fe58}\x{fe63}\x{ff0d}"
 INVISIBLE = (
-    r"\x{ad}\x{34f}\x{61c}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{2066}-\x{2069}\x{fe00}-\x{fe0f}\x{feff}"
+    r"\x{ad}\x{34f}\x{61c}\x{180e}\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2060}-\x{2064}\x{2066}-\x{2069}"
+    + r"\x{fe00}-\x{fe0f}\x{feff}\x{e0020}-\x{e007f}"
 )
 # What `is` ignores around a phrase: blanks, punctuation, bullets, arrows, symbols, emoji, and the
 # private-use characters that icon fonts leave behind.
@@ -103,12 +103,12 @@ EDGE = (
     + r"!-/:-@\[-`{-~\x{a1}-\x{a9}\x{ab}-\x{b1}\x{b4}\x{b6}-\x{b8}\x{bb}\x{bf}\x{d7}\x{f7}\x{2b9}-\x{2bc}"
     + r"\x{2010}-\x{2027}\x{2030}-\x{205e}\x{20a0}-\x{20cf}\x{2190}-\x{2bff}\x{2e00}-\x{2e7f}\x{3001}-\x{3004}\x{3008}-\x{3020}"
     + r"\x{3030}\x{303d}\x{30fb}\x{60c}\x{61b}\x{61f}\x{6d4}\x{964}\x{965}\x{e000}-\x{f8ff}\x{fe10}-\x{fe19}\x{fe30}-\x{fe6b}"
-    + r"\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff20}\x{ff3b}-\x{ff40}\x{ff5b}-\x{ff65}\x{1f000}-\x{1faff}"
+    + r"\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff20}\x{ff3b}-\x{ff40}\x{ff5b}-\x{ff65}\x{589}\x{104a}\x{104b}\x{17d4}\x{1f000}-\x{1faff}"
 )
 
 
 def _python_class(ranges: str) -> str:
-    """Rewrite ``\\x{…}`` escapes, which `re` does not know, as characters."""
+    r"""Rewrite ``\x{…}`` escapes, which `re` does not know, as characters."""
     return re.sub(r"\\x\{([0-9a-f]+)\}", lambda match: re.escape(chr(int(match[1], 16))), ranges)
 
 
@@ -146,7 +146,10 @@ _FOLD: dict[int, str | int | None] = {
     ord("ŉ"): "'n",
     0xFF40: "'",
 }
-_MARKED = re.compile(r"[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0dff\u1ab0-\u1aff\u1dc0-\u1dff\u3099\u309a]")
+_UNSEEN = dict.fromkeys(map(ord, _characters(INVISIBLE)))
+_MARKED = re.compile(
+    r"[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0dff\u1ab0-\u1aff\u1dc0-\u1dff\u3099\u309a]"
+)
 
 # Characters whose folding is more than another case, blank, quote or dash: multi-character folds,
 # compatibility letters, marks that may compose, invisible ones. Only lines that hold one need to be folded
@@ -155,7 +158,8 @@ UNUSUAL = (
     INVISIBLE
     + r"\x{b5}\x{df}\x{130}-\x{131}\x{149}\x{17f}\x{1c5}\x{1c8}\x{1cb}\x{1f0}\x{1f2}\x{300}-\x{36f}\x{390}\x{3b0}\x{3c2}"
     + r"\x{3d0}-\x{3d1}\x{3d5}-\x{3d6}\x{3f0}-\x{3f1}\x{3f4}-\x{3f5}\x{483}-\x{487}\x{587}\x{591}-\x{5c7}\x{610}-\x{61a}"
-    + r"\x{64b}-\x{65f}\x{93c}\x{94d}\x{958}-\x{95f}\x{9bc}-\x{9cd}\x{9dc}-\x{9df}\x{a33}-\x{a4d}\x{a59}-\x{a5e}\x{abc}-\x{acd}"
+    + r"\x{64b}-\x{65f}\x{93c}\x{94d}\x{951}-\x{954}\x{958}-\x{95f}\x{9bc}-\x{9cd}\x{9dc}-\x{9df}\x{9fe}"
+    + r"\x{a33}-\x{a4d}\x{a59}-\x{a5e}\x{abc}-\x{acd}"
     + r"\x{b3c}-\x{b5d}\x{bcd}\x{c3c}-\x{c56}\x{cbc}-\x{ccd}\x{d3b}-\x{d4d}\x{dca}\x{13f8}-\x{13fd}\x{1ab0}-\x{1aff}"
     + r"\x{1c80}-\x{1c88}\x{1dc0}-\x{1dff}\x{1e96}-\x{1e9b}\x{1e9e}\x{1f50}-\x{1f56}\x{1f80}-\x{1fff}\x{2126}\x{212a}-\x{212b}"
     + r"\x{3099}-\x{309a}\x{ab70}-\x{abbf}\x{fb00}-\x{fb06}\x{fb13}-\x{fb17}\x{ff01}-\x{ff5e}"
@@ -163,32 +167,38 @@ UNUSUAL = (
 
 
 def fold(text: str, *, case: bool = False) -> str:
-    """Return `text` as phrases are compared: case, blanks, quotes, dashes and invisible characters evened out.
+    r"""Return `text` as phrases are compared: case, blanks, quotes, dashes and invisible characters evened out.
 
     Runs of blanks become one space. With `case`, upper and lower case stay apart.
 
-    >>> fold("Don’t\\u00a0 SHARE\\u200b — it")
+    >>> fold("Don’t\u00a0 SHARE\u200b — it")
     "don't share - it"
     """
     if text.isascii():
         folded = text if case else text.lower()
         if folded.isprintable() and "  " not in folded:
             return folded.replace("`", "'")
-    if _MARKED.search(text) and not unicodedata.is_normalized("NFC", text):
-        return "".join(piece for _, piece in _pieces(text, case))
-    folded = text.translate(_FOLD)
-    if not case:
-        folded = folded.casefold()
+    folded = _fold_once(text, case)
+    if _MARKED.search(text):
+        # Marks may compose with what stands before them, or with what folding makes of it.
+        seen = text.translate(_UNSEEN)
+        if not (unicodedata.is_normalized("NFC", seen) and unicodedata.is_normalized("NFC", folded)):
+            return "".join(piece for _, piece in _pieces(text, case))
     return _BLANKS.sub(" ", folded)
+
+
+def _fold_once(text: str, case: bool) -> str:
+    folded = text.translate(_FOLD)
+    return folded if case else folded.casefold()
 
 
 _BLANKS = re.compile(r" {2,}")
 
 
 def fold_offsets(text: str, *, case: bool = False) -> list[int]:
-    """Return for each character of `fold(text)` the offset in `text` it comes from, and last the length.
+    r"""Return for each character of `fold(text)` the offset in `text` it comes from, and last the length.
 
-    >>> fold_offsets("a\\u200b  b")
+    >>> fold_offsets("a\u200b  b")
     [0, 2, 4, 5]
     """
     offsets: list[int] = []
@@ -196,6 +206,12 @@ def fold_offsets(text: str, *, case: bool = False) -> list[int]:
         offsets.extend([offset] * len(piece))
     offsets.append(len(text))
     return offsets
+
+
+def _belongs_to_base(character: str) -> bool:
+    if ord(character) in _UNSEEN:
+        return True
+    return unicodedata.combining(character) > 0 and _MARKED.match(character) is not None
 
 
 def _pieces(text: str, case: bool) -> list[tuple[int, str]]:
@@ -207,14 +223,14 @@ def _pieces(text: str, case: bool) -> list[tuple[int, str]]:
     while position < length:
         start = position
         position += 1
-        while position < length and unicodedata.combining(text[position]) and _MARKED.match(text[position]):
+        while position < length and _belongs_to_base(text[position]):
             position += 1
-        cluster = text[start:position]
-        if position - start > 1:
-            cluster = unicodedata.normalize("NFC", cluster)
-        folded = cluster.translate(_FOLD)
-        if not case:
-            folded = folded.casefold()
+        cluster = text[start:position].translate(_UNSEEN)
+        marked = len(cluster) > 1 or _MARKED.match(cluster) is not None
+        folded = _fold_once(unicodedata.normalize("NFC", cluster) if marked else cluster, case)
+        while len(cluster) > 1 and folded != cluster:  # a folded letter may compose with its marks: ｅ and ´ make é
+            cluster = folded
+            folded = _fold_once(unicodedata.normalize("NFC", cluster), case)
         for character in folded:
             if character == " " and blank:
                 continue
@@ -226,7 +242,6 @@ def _pieces(text: str, case: bool) -> list[tuple[int, str]]:
 _EDGES = re.compile(f"[{_python_class(EDGE)}]*")
 
 
-@lru_cache(maxsize=4096)
 def strip_edges(folded: str) -> tuple[int, int]:
     """Return where a folded text starts and ends without bullets, arrows, blanks and punctuation around it.
 
@@ -255,7 +270,7 @@ def is_unspaced(character: str) -> bool:
 
 # ------------------------------------------------------------------ counts and shapes
 
-_WORD = re.compile(r"\S*[^\W_]\S*")
+_NO_WORD = re.compile(r"(?<!\S)(?:[^\w\s]|_)+(?!\S)")
 _IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]")
 
 
@@ -266,7 +281,9 @@ def word_count(text: str) -> int:
     6
     """
     if text.isascii() or not _IDEOGRAPH.search(text):
-        return sum(1 for word in text.split() if word.isalnum() or _WORD.match(word))
+        count = len(text.split())
+        # Most texts have no stretch of mere punctuation, and then nothing is looked at twice.
+        return count - len(_NO_WORD.findall(text)) if count and _NO_WORD.search(text) else count
     apart = _IDEOGRAPH.sub(" ", text)
     return len(_IDEOGRAPH.findall(text)) + word_count(apart)
 
@@ -286,7 +303,9 @@ def ends_sentence(text: str) -> bool:
     return bool(stripped) and stripped[-1] in _FULL_STOPS
 
 
-_LINK = re.compile(r"\[[^\]\n]{0,500}\]\(\S{1,2000}?\)|(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
+_LINK = re.compile(
+    r"\[[^\]\n]{0,500}\]\(\S{1,2000}?\)|(?:https?://|www\.)\S+|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
+)
 
 
 def link_spans(text: str) -> Sequence[tuple[int, int]]:
