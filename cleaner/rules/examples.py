@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 
 from cleaner.rules.model import Configuration, Example, Rule
 
-__all__ = ["Failure", "alone", "check_example"]
+__all__ = ["Changes", "Clean", "Failure", "alone", "check_example", "check_examples", "url_of"]
 
 # Text, url, language → clean text and the names of the flags raised.
 Clean = Callable[[str, str | None, str | None], tuple[str, frozenset[str]]]
+# The same → full names of the rules whose edits are in the result.
+Changes = Callable[[str, str | None, str | None], frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,28 @@ def alone(configuration: Configuration, rule: Rule) -> Configuration:
     return replace(configuration, rules=(replace(rule, budget=None, status="stable"),), guard=1.0)
 
 
+def url_of(example: Example) -> str | None:
+    """Return an address of the example's site."""
+    return f"https://{example.site}/" if example.site else None
+
+
+def check_examples(configuration: Configuration, make_clean: Callable[[Configuration], Clean]) -> list[Failure]:
+    """Run the examples of every rule, each rule alone; return those that do not hold.
+
+    `make_clean` makes the cleaning function of one rule's configuration: `cleaner.engine.clean_of`.
+    """
+    failures: list[Failure] = []
+    for rule in configuration.rules:
+        clean = make_clean(alone(configuration, rule))
+        failures.extend(
+            failure for example in rule.examples if (failure := check_example(rule, example, clean)) is not None
+        )
+    return failures
+
+
 def check_example(rule: Rule, example: Example, clean: Clean) -> Failure | None:
     """Run one example; return None where it holds."""
-    url = f"https://{example.site}/" if example.site else None
-    text, flags = clean(example.text, url, example.language)
+    text, flags = clean(example.text, url_of(example), example.language)
     if text != example.out:
         return Failure(rule.name, example, example.out, text)
     if example.kind == "flag" and rule.id not in flags:

@@ -27,7 +27,8 @@ __all__ = [
     "Status",
     "Test",
     "Unit",
-    "tests_in",
+    "inner_tests",
+    "own_tests",
 ]
 
 Risk = Literal["safe", "likely", "risky"]
@@ -128,6 +129,7 @@ class Rule:
     replaced_by: str | None = None
     languages: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
+    except_sites: tuple[str, ...] = ()
     unit: Unit = "line"
     match: Test | None = None
     unless: Test | None = None
@@ -138,6 +140,7 @@ class Rule:
     options: Mapping[str, Any] = field(default_factory=dict)
     option_places: Mapping[str, Place] = field(default_factory=dict, compare=False)
     budget: float | None = None
+    allow: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     layer: int = 0
 
@@ -171,7 +174,7 @@ class Configuration:
     digest: str
 
 
-def tests_in(test: Test | None) -> list[Test]:
+def inner_tests(test: Test | None) -> list[Test]:
     """Return a test and all tests inside it."""
     if test is None:
         return []
@@ -179,5 +182,13 @@ def tests_in(test: Test | None) -> list[Test]:
     inner = test.value if isinstance(test.value, tuple) else (test.value,)
     for value in inner:
         if isinstance(value, Test):
-            found.extend(tests_in(value))
+            found.extend(inner_tests(value))
     return found
+
+
+def own_tests(test: Test | None) -> list[Test]:
+    """Return a test and the tests inside it that look at the unit itself and must hold: none of `previous`, `next`, `not`."""
+    if test is None or test.key in ("previous", "next", "not"):
+        return []
+    inner = test.value if isinstance(test.value, tuple) else (test.value,)
+    return [test, *(found for value in inner if isinstance(value, Test) for found in own_tests(value))]

@@ -17,6 +17,9 @@ __all__ = ["LARGEST_FILE", "Node", "Place", "Problem", "Problems", "RuleError", 
 
 LARGEST_FILE = 16_000_000  # characters of one pack
 _DEEPEST = 40  # maps and lists inside one another
+_SHOWN = 100  # characters of the offending line before and after the place
+_MOST_PROBLEMS = 1_000  # told at once
+_MOST_NODES = 200_000  # keys and values of one file
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _resolver = yaml.resolver.Resolver()
 
@@ -44,9 +47,15 @@ class Problem:
     def __str__(self) -> str:
         if not self.source.strip():
             return f"{self.place}: {self.message}"
-        shown = self.source.replace("\t", " ")
-        caret = " " * (self.place.column - 1) + "^"
+        first = max(0, self.place.column - _SHOWN)
+        shown = _printable(("…" if first else "") + self.source[first : first + 2 * _SHOWN])
+        caret = " " * (self.place.column - 1 - first + bool(first)) + "^"
         return f"{self.place}: {self.message}\n    {shown}\n    {caret}"
+
+
+def _printable(text: str) -> str:
+    """Return text that cannot move a terminal's cursor: a character for each of `text`."""
+    return "".join(character if character.isprintable() else " " if character.isspace() else "�" for character in text)
 
 
 class RuleError(ValueError):
@@ -62,22 +71,38 @@ class RuleError(ValueError):
 
 @dataclass(slots=True)
 class Problems:
-    """Collects problems, so that all are told at once; `sources` holds the lines of each file read."""
+    """Collects problems, so that all are told at once; `sources` holds the lines of each file read.
+
+    `expanded` counts the phrases and tests that names stood for: names of names multiply, and must not without bound.
+    """
 
     found: list[Problem] = field(default_factory=list)
     sources: dict[str, list[str]] = field(default_factory=dict)
+    expanded: int = 0
 
     def add(self, place: Place, message: str) -> None:
         """Note a problem at `place`."""
         lines = self.sources.get(place.file, [])
         source = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
-        self.found.append(Problem(place, message, source[:200]))
+        self.found.append(Problem(place, _printable(message), source))
 
     def stop_if_any(self) -> None:
         """Raise `RuleError` if any problem was found, sorted by place."""
         if self.found:
-            unique = dict.fromkeys(sorted(self.found, key=lambda problem: (problem.place.file, problem.place.line, problem.place.column)))
-            raise RuleError(list(unique))
+            unique = list(
+                dict.fromkeys(
+                    sorted(
+                        self.found,
+                        key=lambda problem: (problem.place.file, problem.place.line, problem.place.column),
+                    )
+                )
+            )
+            rest = len(unique) - _MOST_PROBLEMS
+            if rest > 0:
+                unique[_MOST_PROBLEMS:] = [
+                    Problem(unique[_MOST_PROBLEMS].place, f"and {rest:,} more problems from here on")
+                ]
+            raise RuleError(unique)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +131,47 @@ class Node:
 
 def read_nodes(text: str, file: str, problems: Problems) -> Node | None:
     """Parse the YAML `text` of `file`; return its node, or None where it holds none or cannot be read."""
-    # YAML has line ends of its own (NEL, U+2028); its marks count them, and so must we.
-    problems.sources[file] = _yaml_lines(text)
     if len(text) > LARGEST_FILE:
         problems.add(Place(file, 1, 1), f"the file has {len(text):,} characters; a pack has at most {LARGEST_FILE:,}")
         return None
+    text = text.removeprefix("\ufeff")
+    # YAML has line ends of its own (NEL, U+2028); its marks count them, and so must we.
+    problems.sources[file] = _yaml_lines(text)
     try:
         return _compose(text, file, problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-        problems.add(place, f"not YAML: {error.problem or error.context or 'cannot be parsed'}")
+        if error.problem in _POINT_AT_START:
+            mark = error.context_mark or mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file, 1, 1)
+        said = error.problem or error.context or "cannot be parsed"
+        lines = problems.sources[file]
+        tab = place.line <= len(lines) and lines[place.line - 1][place.column - 1 : place.column] == "\t"
+        hint = "a tab; indent with spaces" if tab else _HINTS.get(said, said)
+        problems.add(place, f"not YAML: {hint}")
     except yaml.YAMLError as error:
         problems.add(_reader_place(text, file, error), f"not YAML: {str(error).splitlines()[0]}")
     except (ValueError, UnicodeError) as error:
         problems.add(Place(file, 1, 1), f"not YAML: {error}")
     return None
+
+
+# What the parser says, in words that say what to do.
+_HINTS = {
+    "found character that cannot start any token": "a value cannot start with this character: put it in quotes",
+    "mapping values are not allowed in this context": "a colon and a blank here start a map: put the value in quotes",
+    "mapping values are not allowed here": "a colon and a blank here start a map: put the value in quotes",
+    "found unknown escape character": "unknown escape: in double quotes a backslash starts an escape; use single quotes",
+    "found unexpected end of stream": "the quotes that open here are never closed",
+    "found unexpected non-alphabetical character": "a line cannot start with `%`: put the value in quotes",
+    "did not find expected node content": "a value is missing, or a bracket or brace is not closed",
+    "did not find expected key": "expected a key: is the indentation right, and is every quote and bracket closed?",
+    "did not find expected ',' or ']'": "expected `,` or `]`: is the list that opens before here closed?",
+    "did not find expected ',' or '}'": "expected `,` or `}`: is the map that opens before here closed?",
+    "did not find expected '-' indicator": "expected `- `: is the indentation of the list right?",
+    "could not find expected ':'": "expected a colon after a key: is the indentation right?",
+}
+_POINT_AT_START = frozenset({"found unexpected end of stream"})
 
 
 def _yaml_lines(text: str) -> list[str]:
@@ -149,9 +199,10 @@ class _Open:
 
 def _compose(text: str, file: str, problems: Problems) -> Node | None:
     root: Node | None = None
-    documents = 0
+    documents = nodes = 0
     stack: list[_Open] = []
-    for event in yaml.parse(text, Loader=_Loader):
+    events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
+    for event in events:
         place = Place(file, event.start_mark.line + 1, event.start_mark.column + 1)
         node: Node | None = None
         if isinstance(event, yaml.DocumentStartEvent):
@@ -161,14 +212,22 @@ def _compose(text: str, file: str, problems: Problems) -> Node | None:
                 return root
             continue
         if isinstance(event, yaml.AliasEvent):
-            problems.add(place, f"alias `*{event.anchor}`: packs have no anchors and aliases; write the value out or `define` it")
+            problems.add(
+                place,
+                f"alias `*{str(event.anchor)[:60]}`: packs have no anchors and aliases; write the value out or `define` it",
+            )
             node = Node("scalar", place, text="", tag="alias")
         elif isinstance(event, yaml.NodeEvent):
+            nodes += 1
+            if nodes > _MOST_NODES:
+                problems.add(place, f"more than {_MOST_NODES:,} keys and values in one file")
+                return None
             if event.anchor is not None:
-                problems.add(place, f"anchor `&{event.anchor}`: packs have no anchors and aliases; use `define`")
+                problems.add(place, f"anchor `&{event.anchor[:60]}`: packs have no anchors and aliases; use `define`")
             tag = getattr(event, "tag", None)
             if tag is not None and tag != "!":
-                problems.add(place, f"tag `{tag}`: packs have no YAML tags")
+                written = tag.replace("tag:yaml.org,2002:", "!!")
+                problems.add(place, f"tag `{written[:60]}`: packs have no YAML tags; take it away")
         if isinstance(event, yaml.ScalarEvent):
             node = Node("scalar", place, text=event.value, tag=_scalar_tag(event))
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
@@ -189,9 +248,9 @@ def _compose(text: str, file: str, problems: Problems) -> Node | None:
 
 
 def _scalar_tag(event: yaml.ScalarEvent) -> str:
-    if event.style:
+    if event.style or event.tag is not None:
         return "str"
-    tag: str = _resolver.resolve(yaml.ScalarNode, event.value, (True, False))
+    tag: str = _resolver.resolve(yaml.ScalarNode, event.value, (True, False))  # type: ignore[no-untyped-call]
     return tag.rpartition(":")[2]
 
 
@@ -203,8 +262,10 @@ def _close(opened: _Open, problems: Problems) -> Node:
     for key, value in zip(opened.children[::2], opened.children[1::2], strict=True):
         if key.kind != "scalar":
             problems.add(key.place, "a key must be a word, not a map or list")
+        elif key.tag == "merge":
+            problems.add(key.place, "merge key `<<`: packs have none; write the keys out or use `define`")
         elif key.text in seen:
-            problems.add(key.place, f"duplicate key `{key.text}`, first on line {seen[key.text].line}")
+            problems.add(key.place, f"duplicate key `{key.text[:60]}`, first on line {seen[key.text].line}")
         else:
             seen[key.text] = key.place
             pairs.append((key, value))
@@ -219,5 +280,6 @@ def nearest(word: str, known: list[str]) -> str:
     """
     from difflib import get_close_matches
 
-    close = get_close_matches(word[:80], known, n=1, cutoff=0.6)
+    close = [name for name in known if len(word) > 2 and name.startswith(word)]
+    close = close or get_close_matches(word[:80], known, n=1, cutoff=0.6)
     return f" (did you mean `{close[0]}`?)" if close else ""

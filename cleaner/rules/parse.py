@@ -20,20 +20,42 @@ from cleaner.rules.model import (
     Rule,
     Run,
     Test,
-    tests_in,
+    own_tests,
 )
 from cleaner.rules.nodes import Node, Place, Problems, nearest
 from cleaner.rules.patterns import PatternError, compile_pattern, template_groups
-from cleaner.text import fold, strip_edges
+from cleaner.text import fold
 
-__all__ = ["EXAMPLE_KEYS", "RULE_KEYS", "RUN_KEYS", "TESTS", "Names", "Reading", "check_name", "parse_rule", "parse_test", "read_share", "read_strings", "read_word", "span_locator"]
+__all__ = [
+    "CASE",
+    "DUPLICATE_KEYS",
+    "EXAMPLE_KEYS",
+    "FOR_KEYS",
+    "RULE_KEYS",
+    "RUN_KEYS",
+    "TESTS",
+    "Key",
+    "Names",
+    "Reading",
+    "check_name",
+    "looks_like_phrases",
+    "parse_rule",
+    "parse_test",
+    "read_share",
+    "read_strings",
+    "read_word",
+    "span_locator",
+]
 
 TEXT_TESTS = ("is", "starts", "ends", "has", "regex")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})?|any")
-_IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-_RANGE = re.compile(r"(?:(\d+(?:\.\d+)?)(%?))?(\.\.)?(?:(\d+(?:\.\d+)?)(%?))?")
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})?|any")
+IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_RANGE = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)(%?))?(\.\.)?(?:([0-9]+(?:\.[0-9]+)?)(%?))?")
 _UNLIMITED = float("inf")
-_LARGEST_EXAMPLE = 20_000  # characters
+MOST_EXPANDED = 200_000  # phrases and tests, counted wherever a name stands for them
+_DEEPEST_TEST = 50  # tests inside one another, names put in
+LARGEST_EXAMPLE = 20_000  # characters
+LONGEST_PHRASE = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +89,7 @@ class Reading:
     problems: Problems
     resolving: list[str] = field(default_factory=list)
     used: set[str] = field(default_factory=set)
+    depth: int = 0
 
 
 # ------------------------------------------------------------------ scalars
@@ -83,7 +106,12 @@ def read_word(reading: Reading, node: Node, what: str) -> str | None:
         reading.problems.add(node.place, f"{what} is empty")
         return None
     if node.tag != "str":
-        kind = {"bool": "a boolean", "int": "a number", "float": "a number", "timestamp": "a date"}.get(node.tag, f"`{node.tag}`")
+        if len(node.text) > 60:
+            reading.problems.add(node.place, f"YAML does not read {what} as text: write it in quotes")
+            return None
+        kind = {"bool": "a boolean", "int": "a number", "float": "a number", "timestamp": "a date"}.get(
+            node.tag, f"`{node.tag}`"
+        )
         reading.problems.add(node.place, f"YAML reads `{node.text}` as {kind}: write '{node.text}' in quotes")
         return None
     return node.text
@@ -99,7 +127,9 @@ def read_strings(reading: Reading, node: Node, what: str) -> tuple[str, ...]:
 def _choice(reading: Reading, node: Node, what: str, known: tuple[str, ...]) -> str | None:
     word = read_word(reading, node, what)
     if word is not None and word not in known:
-        reading.problems.add(node.place, f"{what} is one of {', '.join(known)}, not `{word[:60]}`{nearest(word, list(known))}")
+        reading.problems.add(
+            node.place, f"{what} is one of {', '.join(known)}, not `{word[:60]}`{nearest(word, list(known))}"
+        )
         return None
     return word
 
@@ -114,7 +144,7 @@ def _flag(reading: Reading, node: Node) -> bool | None:
 def read_share(reading: Reading, node: Node, what: str) -> float | None:
     """Return a share 0..1 written as ``30%`` or ``0.3``."""
     text = node.text.strip() if node.kind == "scalar" else ""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text)
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(%?)", text)
     share = float(found[1]) / (100 if found[2] else 1) if found else -1.0
     if not 0 < share <= 1:
         reading.problems.add(node.place, f"{what} is a share such as `30%` or `0.3`")
@@ -126,15 +156,22 @@ def _range(reading: Reading, node: Node, *, shares: bool, counts: bool = True) -
     text = node.text.strip() if node.kind == "scalar" else ""
     found = _RANGE.fullmatch(text)
     if not text or text == ".." or found is None:
-        reading.problems.add(node.place, "expected a range such as `3..18`, `15..`, `..5` or `4`" + (", or shares such as `60%..`" if shares else ""))
+        reading.problems.add(
+            node.place,
+            "expected a range such as `3..18`, `15..`, `..5` or `4`"
+            + (", or shares such as `60%..`" if shares else ""),
+        )
         return None
     low_text, low_unit, dots, high_text, high_unit = found.groups()
     if not dots and low_text and high_text:
-        reading.problems.add(node.place, f"expected a range such as `3..18`, not `{text}`")
+        reading.problems.add(node.place, f"expected a range such as `3..18`, not `{text[:60]}`")
         return None
     share = "%" in text or any("." in part for part in (low_text or "", high_text or ""))
     if share and not shares:
-        reading.problems.add(node.place, f"`{text}`: a count is a whole number")
+        reading.problems.add(node.place, f"`{text[:60]}`: a count is a whole number, a range of counts such as `3..18`")
+        return None
+    if share and low_text and high_text and low_unit != high_unit:
+        reading.problems.add(node.place, f"`{text[:60]}`: both ends must be shares, such as `50%..80%`, or both counts")
         return None
 
     def number(part: str | None, unit: str | None, missing: float) -> float:
@@ -143,10 +180,10 @@ def _range(reading: Reading, node: Node, *, shares: bool, counts: bool = True) -
     low = number(low_text, low_unit, 0.0)
     high = number(high_text, high_unit, 1.0 if share else _UNLIMITED) if dots else low
     if low > high:
-        reading.problems.add(node.place, f"`{text}`: the lower end is above the upper one")
+        reading.problems.add(node.place, f"`{text[:60]}`: the lower end is above the upper one")
         return None
     if share and high > 1:
-        reading.problems.add(node.place, f"`{text}`: a share is at most 100%")
+        reading.problems.add(node.place, f"`{text[:60]}`: a share is at most 100%")
         return None
     return Range(low, high, share)
 
@@ -163,38 +200,46 @@ def _phrases(reading: Reading, node: Node, language: str | None = None) -> tuple
         for key, key_node, value in node.named():
             if key_node.tag != "str":
                 read_word(reading, key_node, "a language")
-            elif not _LANGUAGE.fullmatch(key):
-                reading.problems.add(key_node.place, f"`{key[:60]}` is not a language such as `en` or `pt-br`, nor `any`")
+            elif not LANGUAGE.fullmatch(key):
+                reading.problems.add(
+                    key_node.place, f"`{key[:60]}` is not a language such as `en` or `pt-br`, nor `any`"
+                )
             else:
                 found.extend(_phrases(reading, value, None if key == "any" else key))
         return tuple(found)
     word = read_word(reading, node, "a phrase")
-    if word is None:
+    if word is None or not _may_expand(reading, node):
         return ()
     if word.startswith("$") and len(word) > 1:
         return tuple(
-            Phrase(phrase.text, phrase.language or language) for phrase in _resolve(reading, word[1:], node, "phrases") or ()
+            Phrase(phrase.text, phrase.language or language)
+            for phrase in _resolve(reading, word[1:], node, "phrases") or ()
         )
-    if len(word) > 500:
-        reading.problems.add(node.place, "a phrase has at most 500 characters")
+    if len(word) > LONGEST_PHRASE:
+        reading.problems.add(node.place, f"a phrase has at most {LONGEST_PHRASE} characters")
         return ()
-    folded = fold(word)
-    start, end = strip_edges(folded)
-    if not folded.strip():
-        reading.problems.add(node.place, "a phrase must hold more than blanks")
-        return ()
-    if start == end and len(folded.strip()) < 1:
+    if not fold(word).strip():
+        reading.problems.add(node.place, "a phrase must hold more than blanks and invisible characters")
         return ()
     return (Phrase(word, language),)
 
 
-def _is_test_map(node: Node) -> bool:
-    return node.kind == "map" and bool(node.pairs) and all(key in TESTS or key == "case" for key, _, _ in node.named())
+def _may_expand(reading: Reading, node: Node) -> bool:
+    """Count one more phrase or test; past the limit, say so once and return False."""
+    reading.problems.expanded += 1
+    if reading.problems.expanded == MOST_EXPANDED + 1:
+        reading.problems.add(node.place, f"with all names put in, more than {MOST_EXPANDED:,} phrases and tests")
+    return reading.problems.expanded <= MOST_EXPANDED
 
 
-def _looks_like_phrases(node: Node) -> bool:
+def looks_like_phrases(node: Node) -> bool:
+    """Tell whether a `define` entry is meant as phrases; the languages `is` and `has` are also tests, which come first."""
     if node.kind == "map":
-        return not _is_test_map(node) and all(_LANGUAGE.fullmatch(key) or key_node.tag != "str" for key, key_node, _ in node.named())
+        others = [(key, key_node, value) for key, key_node, value in node.named() if key not in TESTS and key != "case"]
+        return any(
+            LANGUAGE.fullmatch(key) or key_node.tag != "str" or (value.kind == "list" and looks_like_phrases(value))
+            for key, key_node, value in others
+        )
     return node.kind == "scalar" or not any(item.kind == "map" for item in node.items)
 
 
@@ -215,17 +260,20 @@ def _resolve(reading: Reading, name: str, node: Node, wanted: str) -> Any:
     if len(reading.resolving) > 20:
         reading.problems.add(node.place, "names nested more than 20 deep")
         return None
-    if (wanted == "phrases") != _looks_like_phrases(definition):
-        is_now = "phrases" if _looks_like_phrases(definition) else "a test"
-        reading.problems.add(node.place, f"`${name}` stands for {is_now}; here {'phrases are' if wanted == 'phrases' else 'a test is'} wanted")
+    if (wanted == "phrases") != looks_like_phrases(definition):
+        is_now = "phrases" if looks_like_phrases(definition) else "a test"
+        reading.problems.add(
+            node.place,
+            f"`${name[:60]}` stands for {is_now}; here {'phrases are' if wanted == 'phrases' else 'a test is'} wanted",
+        )
         return None
-    inner = Reading(owner, reading.names, reading.problems, [*reading.resolving, full], reading.used)
+    inner = Reading(owner, reading.names, reading.problems, [*reading.resolving, full], reading.used, reading.depth)
     return _phrases(inner, definition) if wanted == "phrases" else parse_test(inner, definition)
 
 
 def check_name(reading: Reading, node: Node) -> None:
     """Read a `define` entry that no rule uses, so that its faults are told as well."""
-    if _looks_like_phrases(node):
+    if looks_like_phrases(node):
         _phrases(reading, node)
     else:
         parse_test(reading, node)
@@ -238,11 +286,18 @@ def _phrase_value(reading: Reading, node: Node) -> tuple[Phrase, ...] | None:
     if node.kind == "map":
         reading.problems.add(node.place, "phrases by language belong in `define`; write `$name` here")
         return None
-    return _phrases(reading, node) or None
+    before = len(reading.problems.found)
+    phrases = _phrases(reading, node)
+    if not phrases and len(reading.problems.found) == before and node.tag != "alias":
+        reading.problems.add(node.place, "no phrase is left here; a test without phrases never holds")
+    return phrases or None
 
 
 def _pattern_value(reading: Reading, node: Node) -> str | None:
-    return read_word(reading, node, "a pattern")
+    pattern = read_word(reading, node, "a pattern")
+    if pattern == "":
+        reading.problems.add(node.place, "an empty pattern, which is found everywhere")
+    return pattern or None
 
 
 def _measure_value(shares: bool) -> Callable[[Reading, Node], Range | None]:
@@ -251,7 +306,7 @@ def _measure_value(shares: bool) -> Callable[[Reading, Node], Range | None]:
 
 def _position_value(reading: Reading, node: Node) -> Position | None:
     text = node.text.strip() if node.kind == "scalar" else ""
-    found = re.fullmatch(r"(\d+)(%?)", text)
+    found = re.fullmatch(r"([0-9]{1,9})(%?)", text)
     amount = int(found[1]) if found else 0
     if not found or not amount or (found[2] and amount > 100):
         reading.problems.add(node.place, "expected a number of lines such as `3`, or a share such as `30%`")
@@ -263,7 +318,7 @@ def _duplicate_value(reading: Reading, node: Node) -> Duplicate | None:
     near: float | None = None
     of_node: Node | None = node
     if node.kind == "map":
-        _check_keys(reading, node, {"of": "", "near": ""}, "duplicate")
+        _check_keys(reading, node, DUPLICATE_KEYS, "duplicate")
         of_node = node.get("of")
         near_node = node.get("near")
         if near_node is not None:
@@ -299,38 +354,96 @@ def _all_value(reading: Reading, node: Node) -> tuple[Test, ...] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class TestKey:
-    """One test of the language: how its value is read, and what it says."""
+class Key:
+    """One key of the language: how its value is read, what it says, and what the value looks like.
 
-    read: Callable[[Reading, Node], Any]
+    `schema` is the value's JSON Schema, for editors and the reference; `example` and `default` are values as they
+    are written. Where `read` is None, the value is read together with its neighbours. `name` is the field that
+    it fills, if that is called otherwise.
+    """
+
     about: str
+    schema: Mapping[str, Any]
+    example: str
+    default: str = ""
+    read: Callable[[Reading, Node], Any] | None = None
+    name: str = ""
 
 
-TESTS: dict[str, TestKey] = {
-    "is": TestKey(_phrase_value, "the unit is the phrase; bullets, arrows and punctuation around it do not count"),
-    "starts": TestKey(_phrase_value, "the unit starts with the phrase"),
-    "ends": TestKey(_phrase_value, "the unit ends with the phrase"),
-    "has": TestKey(_phrase_value, "the phrase stands anywhere in the unit"),
-    "regex": TestKey(_pattern_value, "the pattern is found in the unit"),
-    "words": TestKey(_measure_value(False), "number of words"),
-    "chars": TestKey(_measure_value(False), "number of characters, without blanks at the ends"),
-    "links": TestKey(_measure_value(True), "number of links, or the share of characters in links"),
-    "upper": TestKey(_measure_value(True), "number of upper-case letters, or their share of the letters"),
-    "digits": TestKey(_measure_value(True), "number of digits, or their share of the characters that are not blank"),
-    "full_stop": TestKey(_flag, "ends like a sentence"),
-    "first": TestKey(_position_value, "among the first lines of the document"),
-    "last": TestKey(_position_value, "among the last lines of the document"),
-    "previous": TestKey(lambda reading, node: parse_test(reading, node), "the unit before passes the test"),
-    "next": TestKey(lambda reading, node: parse_test(reading, node), "the unit after passes the test"),
-    "duplicate": TestKey(_duplicate_value, "equal to the unit before, or to an earlier one"),
-    "use": TestKey(_use_value, "a named test"),
-    "not": TestKey(lambda reading, node: parse_test(reading, node), "the test does not hold"),
-    "all": TestKey(_all_value, "every test of the list"),
+def _ref(kind: str) -> dict[str, Any]:
+    """Refer to a kind of value that `cleaner.rules.schema` describes."""
+    return {"$ref": f"#/$defs/{kind}"}
+
+
+def _test_value(reading: Reading, node: Node) -> Test | None:
+    return parse_test(reading, node)
+
+
+_PHRASES, _COUNT, _AMOUNT, _POSITION = _ref("phrases"), _ref("count"), _ref("amount"), _ref("position")
+_TEST, _TEXT, _TEXTS, _BOOLEAN, _SHARE = (
+    _ref("test"),
+    _ref("text"),
+    _ref("texts"),
+    _ref("boolean"),
+    _ref("share"),
+)
+
+TESTS: dict[str, Key] = {
+    "is": Key(
+        "the unit is the phrase; bullets, arrows and punctuation around it do not count",
+        _PHRASES,
+        "[share, share this]",
+        read=_phrase_value,
+    ),
+    "starts": Key("the unit starts with the phrase", _PHRASES, "'more news:'", read=_phrase_value),
+    "ends": Key("the unit ends with the phrase", _PHRASES, "all rights reserved", read=_phrase_value),
+    "has": Key("the phrase stands anywhere in the unit", _PHRASES, "privacy policy", read=_phrase_value),
+    "regex": Key("the pattern is found in the unit", _ref("pattern"), r"'^\d+ comments?$'", read=_pattern_value),
+    "words": Key("number of words", _COUNT, "3..18", read=_measure_value(False)),
+    "chars": Key("number of characters, without blanks at the ends", _COUNT, "15..", read=_measure_value(False)),
+    "links": Key("number of links, or the share of characters in links", _AMOUNT, "50%..", read=_measure_value(True)),
+    "upper": Key(
+        "number of upper-case letters, or their share of the letters",
+        _AMOUNT,
+        "60%..",
+        read=_measure_value(True),
+    ),
+    "digits": Key(
+        "number of digits, or their share of the characters that are not blank",
+        _AMOUNT,
+        "4..",
+        read=_measure_value(True),
+    ),
+    "full_stop": Key("ends like a sentence", _BOOLEAN, "false", read=_flag),
+    "first": Key("among the first lines of the document", _POSITION, "3", read=_position_value),
+    "last": Key("among the last lines of the document", _POSITION, "30%", read=_position_value),
+    "previous": Key("the unit before passes the test", _TEST, "{is: $share}", read=_test_value),
+    "next": Key("the unit after passes the test", _TEST, "{words: ..3}", read=_test_value),
+    "duplicate": Key(
+        "equal to the unit before, or to an earlier one", _ref("duplicate"), "previous", read=_duplicate_value
+    ),
+    "use": Key("a named test", _ref("name"), "$headline", read=_use_value),
+    "not": Key("the test does not hold", _TEST, "{full_stop: true}", read=_test_value),
+    "all": Key("every test of the list", _ref("tests"), "[{has: $share}, {has: $follow}]", read=_all_value),
 }
+# Stands beside a test and says how it is meant.
+CASE = Key("the phrases and patterns of this map are case-sensitive", _BOOLEAN, "true", "false")
 
 
 def parse_test(reading: Reading, node: Node) -> Test | None:
     """Read a test: a map (all must hold) or a list (any must hold)."""
+    if not _may_expand(reading, node):
+        return None
+    if reading.depth >= _DEEPEST_TEST:
+        reading.problems.add(node.place, f"tests nested more than {_DEEPEST_TEST} deep")
+        return None
+    reading.depth += 1
+    test = _parse_test(reading, node)
+    reading.depth -= 1
+    return test
+
+
+def _parse_test(reading: Reading, node: Node) -> Test | None:
     if node.kind == "list":
         if not node.items:
             reading.problems.add(node.place, "an empty list of tests")
@@ -353,7 +466,7 @@ def parse_test(reading: Reading, node: Node) -> Test | None:
         if known is None:
             reading.problems.add(key_node.place, f"unknown test `{key[:60]}`{nearest(key, [*TESTS, 'case'])}")
             continue
-        parsed = known.read(reading, value)
+        parsed = known.read(reading, value) if known.read is not None else None
         if parsed is None:
             continue
         if key == "regex" and not _pattern_compiles(reading, value, parsed, case):
@@ -383,42 +496,129 @@ def _pattern_compiles(reading: Reading, node: Node, pattern: str, case: bool) ->
 
 # ------------------------------------------------------------------ rules
 
-RULE_KEYS: dict[str, str] = {
-    "id": "the rule's name, unique in its pack",
-    "about": "one line: what leftover this is",
-    "risk": "safe, likely or risky",
-    "status": "stable, testing, experimental (off unless enabled) or deprecated",
-    "tags": "labels to select rules by",
-    "refs": "where the rule comes from",
-    "replaced_by": "the rule to use instead",
-    "for": "the languages and sites the rule is for",
-    "unit": "what the rule looks at: line, paragraph, span or document",
-    "match": "the test",
-    "unless": "a test; where it holds, the rule stays away",
-    "run": "how the match grows over its neighbours",
-    "do": "drop, replace, fix, keep or flag",
-    "with": "the template of replace, the operation of fix",
-    "budget": "share of the document's words that the rule may remove",
-    "examples": "texts that prove what the rule does and what it leaves",
+RULE_KEYS: dict[str, Key] = {
+    "id": Key("the rule's name, unique in its pack", _ref("identifier"), "share-line"),
+    "about": Key(
+        "one line: what leftover this is",
+        _TEXT,
+        "A line that is only a share button's label",
+        read=lambda reading, node: read_word(reading, node, "about"),
+    ),
+    "risk": Key(
+        "safe (never the author's), likely or risky",
+        {"enum": list(RISKS)},
+        "safe",
+        "likely",
+        read=lambda reading, node: _choice(reading, node, "risk", RISKS),
+    ),
+    "status": Key(
+        "stable, testing, experimental (off unless enabled) or deprecated",
+        {"enum": list(STATUSES)},
+        "experimental",
+        "stable",
+        read=lambda reading, node: _choice(reading, node, "status", STATUSES),
+    ),
+    "tags": Key(
+        "labels to select rules by",
+        _TEXTS,
+        "[share]",
+        read=lambda reading, node: read_strings(reading, node, "a tag"),
+    ),
+    "refs": Key(
+        "where the rule comes from",
+        _TEXTS,
+        "'https://example.com/list'",
+        read=lambda reading, node: read_strings(reading, node, "a reference"),
+    ),
+    "replaced_by": Key(
+        "the rule to use instead",
+        _TEXT,
+        "social/share-label",
+        read=lambda reading, node: read_word(reading, node, "replaced_by"),
+    ),
+    "for": Key(
+        "the languages and sites the rule is for: only documents known to be of them",
+        _ref("for"),
+        "{language: [en, de], site: example.com}",
+    ),
+    "unit": Key(
+        "what the rule looks at: line, paragraph, span or document",
+        {"enum": list(UNITS)},
+        "span",
+        "line",
+        read=lambda reading, node: _choice(reading, node, "unit", UNITS),
+    ),
+    "match": Key("the test", _TEST, "{is: $share}", read=_test_value),
+    "unless": Key("a test; where it holds, the rule stays away", _TEST, "{full_stop: true}", read=_test_value),
+    "run": Key(
+        "how the match grows over its neighbours",
+        _ref("run"),
+        "{then: {use: $headline}, count: 2..12}",
+        read=lambda reading, node: _run(reading, node),
+    ),
+    "do": Key(
+        "drop, replace, fix, keep or flag",
+        {"enum": list(ACTIONS)},
+        "replace",
+        "drop",
+        read=lambda reading, node: _choice(reading, node, "do", ACTIONS),
+        name="action",
+    ),
+    "with": Key(
+        "the template of replace; the operation of fix, or a map of the operation and its options",
+        {},
+        r"'\1-\2'",
+    ),
+    "budget": Key(
+        "share of the document's words that the rule may remove",
+        _SHARE,
+        "20%",
+        read=lambda reading, node: read_share(reading, node, "budget"),
+    ),
+    "allow": Key(
+        "names of lint warnings that are right for this rule, and stay silent",
+        _TEXTS,
+        "[short-phrase]",
+        read=lambda reading, node: read_strings(reading, node, "a warning's name"),
+    ),
+    "examples": Key(
+        "texts that prove what the rule does and what it leaves: at least one of each",
+        _ref("examples"),
+        "[{drop: Share}, {keep: Share prices fell}]",
+        read=lambda reading, node: _examples(reading, node),
+    ),
 }
-RUN_KEYS: dict[str, str] = {
-    "then": "the test for the units that follow",
-    "count": "how many units may be taken",
-    "gap": "how many blank lines may stand between two units",
-    "edge": "start or end: the run must reach the edge of the text",
+FOR_KEYS: dict[str, Key] = {
+    "language": Key("languages, as in BCP 47", _ref("languages"), "[en, de]"),
+    "site": Key("sites; their subdomains are meant too", _ref("hosts"), "example.com"),
 }
-EXAMPLE_KEYS: dict[str, str] = {
-    "drop": "text that is removed whole",
-    "keep": "text that stays as it is",
-    "in": "text before",
-    "out": "text after",
-    "flag": "text that is flagged",
-    "language": "the document's language",
-    "site": "the document's site",
+RUN_KEYS: dict[str, Key] = {
+    "then": Key("the test for the units that follow; without it they must pass `match`", _TEST, "{use: $headline}"),
+    "count": Key(
+        "how many units may be taken: after the match if `then` is given, else the match included",
+        {**_COUNT, "not": {"enum": [0, "0", "..0", "0..0"]}},
+        "2..12",
+        "1..",
+    ),
+    "gap": Key("how many blank lines may stand between two units", _ref("gap"), "0", "1"),
+    "edge": Key("start or end: the run must reach that edge of the text", {"enum": ["start", "end"]}, "end"),
+}
+DUPLICATE_KEYS: dict[str, Key] = {
+    "of": Key("previous (the unit before) or earlier (any before)", {"enum": ["previous", "earlier"]}, "earlier"),
+    "near": Key("share of the words, in order, that must be equal; from 0.5 to below 1", _ref("near"), "0.9"),
+}
+EXAMPLE_KEYS: dict[str, Key] = {
+    "drop": Key("text that is removed whole", _ref("sample"), "Share"),
+    "keep": Key("text that stays as it is", _ref("sample"), "Share prices fell"),
+    "in": Key("text before", _ref("sample"), "US -backed force"),
+    "out": Key("text after", _ref("sample"), "US-backed force"),
+    "flag": Key("text that is flagged", _ref("sample"), "Enable JavaScript to read on"),
+    "language": Key("the document's language", _TEXT, "en"),
+    "site": Key("the document's site", _TEXT, "example.com"),
 }
 
 
-def _check_keys(reading: Reading, node: Node, known: Mapping[str, str], what: str) -> bool:
+def _check_keys(reading: Reading, node: Node, known: Mapping[str, Key], what: str) -> bool:
     if node.kind != "map":
         if node.tag != "alias":
             reading.problems.add(node.place, f"{what} must be a map with the keys {', '.join(known)}")
@@ -435,35 +635,22 @@ def parse_rule(reading: Reading, node: Node, layer: int) -> Rule | None:
     if not _check_keys(reading, node, RULE_KEYS, "a rule"):
         return None
     values: dict[str, Any] = {}
-    readers: dict[str, tuple[str, Callable[[Node], Any]]] = {
-        "about": ("about", lambda value: read_word(reading, value, "about")),
-        "risk": ("risk", lambda value: _choice(reading, value, "risk", RISKS)),
-        "status": ("status", lambda value: _choice(reading, value, "status", STATUSES)),
-        "unit": ("unit", lambda value: _choice(reading, value, "unit", UNITS)),
-        "do": ("action", lambda value: _choice(reading, value, "do", ACTIONS)),
-        "tags": ("tags", lambda value: read_strings(reading, value, "a tag")),
-        "refs": ("refs", lambda value: read_strings(reading, value, "a reference")),
-        "replaced_by": ("replaced_by", lambda value: read_word(reading, value, "replaced_by")),
-        "budget": ("budget", lambda value: read_share(reading, value, "budget")),
-        "match": ("match", lambda value: parse_test(reading, value)),
-        "unless": ("unless", lambda value: parse_test(reading, value)),
-        "run": ("run", lambda value: _run(reading, value)),
-        "examples": ("examples", lambda value: _examples(reading, value)),
-    }
-    for key, (name, read) in readers.items():
+    for key, known in RULE_KEYS.items():
         value = node.get(key)
-        parsed = read(value) if value is not None else None
+        parsed = known.read(reading, value) if value is not None and known.read is not None else None
         if parsed is not None:
-            values[name] = parsed
+            values[known.name or key] = parsed
     identifier = _identifier(reading, node)
     if "about" not in values and node.get("about") is None:
-        reading.problems.add(node.place, f"rule `{identifier}` has no `about`: one line that says what leftover it removes")
+        which = f"rule `{identifier}` has no `about`" if identifier else "a rule without `about`"
+        reading.problems.add(node.place, f"{which}: one line that says what leftover it removes")
     for_node = node.get("for")
-    if for_node is not None and _check_keys(reading, for_node, {"language": "", "site": ""}, "`for`"):
+    if for_node is not None and _check_keys(reading, for_node, FOR_KEYS, "`for`"):
         for key, name in (("language", "languages"), ("site", "sites")):
             value = for_node.get(key)
             if value is not None:
                 values[name] = tuple(word.lower() for word in read_strings(reading, value, f"a {key}"))
+                _check_for(reading, value, values[name], key)
     _read_with(reading, node, values)
     if len(reading.problems.found) == before:
         rule = Rule(reading.pack, identifier or "", place=node.place, layer=layer, **values)
@@ -473,14 +660,26 @@ def parse_rule(reading: Reading, node: Node, layer: int) -> Rule | None:
     return None
 
 
+def _check_for(reading: Reading, node: Node, words: tuple[str, ...], key: str) -> None:
+    """Report languages that are no tags, and sites that are addresses: they would never be those of a document."""
+    for word in words:
+        if key == "language" and (word == "any" or not LANGUAGE.fullmatch(word)):
+            reading.problems.add(node.place, f"`{word[:60]}` is not a language such as `en` or `pt-br`")
+        elif key == "site" and not re.fullmatch(r"[^\s/:@]+", word):
+            reading.problems.add(node.place, f"`{word[:60]}` is not a site such as example.com")
+
+
 def _identifier(reading: Reading, node: Node) -> str | None:
     id_node = node.get("id")
     if id_node is None:
         reading.problems.add(node.place, "a rule without `id`")
         return None
     identifier = read_word(reading, id_node, "id")
-    if identifier is not None and not _IDENTIFIER.fullmatch(identifier):
-        reading.problems.add(id_node.place, f"`{identifier[:60]}`: an id has lower-case letters, digits and hyphens, such as `share-line`")
+    if identifier is not None and not IDENTIFIER.fullmatch(identifier):
+        reading.problems.add(
+            id_node.place,
+            f"`{identifier[:60]}`: an id has lower-case letters, digits and hyphens, such as `share-line`",
+        )
         return None
     return identifier
 
@@ -538,13 +737,15 @@ def _run(reading: Reading, node: Node) -> Run | None:
     count = _range(reading, count_node, shares=False) if count_node is not None else Range(1, _UNLIMITED)
     gap = 1
     if gap_node is not None:
-        if gap_node.kind == "scalar" and re.fullmatch(r"\d{1,3}", gap_node.text):
+        if gap_node.kind == "scalar" and re.fullmatch(r"[0-9]{1,3}", gap_node.text):
             gap = int(gap_node.text)
         else:
             reading.problems.add(gap_node.place, "`gap` is a number of blank lines, 0 to 999")
     edge = _choice(reading, edge_node, "edge", ("start", "end")) if edge_node is not None else None
     if count is None:
         return None
+    if count_node is not None and count.high < 1:
+        reading.problems.add(count_node.place, "`count` must let the run take at least one unit")
     return Run(then, count, gap, "start" if edge == "start" else "end" if edge == "end" else None, node.place)
 
 
@@ -561,14 +762,16 @@ def _example(reading: Reading, node: Node) -> Example | None:
     kinds = [key for key in ("drop", "keep", "in", "flag") if node.get(key) is not None]
     out_node = node.get("out")
     if len(kinds) != 1 or (out_node is not None) != (kinds == ["in"]):
-        reading.problems.add(node.place, "an example is {drop: text}, {keep: text}, {flag: text} or {in: text, out: text}")
+        reading.problems.add(
+            node.place, "an example is {drop: text}, {keep: text}, {flag: text} or {in: text, out: text}"
+        )
         return None
     words = {key: read_word(reading, value, key) for key, _, value in node.named() if key in EXAMPLE_KEYS}
     text = words.get(kinds[0])
     if text is None or None in words.values():
         return None
-    if len(text) > _LARGEST_EXAMPLE:
-        reading.problems.add(node.place, f"an example has at most {_LARGEST_EXAMPLE:,} characters")
+    if len(text) > LARGEST_EXAMPLE:
+        reading.problems.add(node.place, f"an example has at most {LARGEST_EXAMPLE:,} characters")
         return None
     out = {"drop": "", "in": words.get("out") or ""}.get(kinds[0], text)
     if kinds == ["in"] and out == text:
@@ -601,13 +804,19 @@ def _check_rule(reading: Reading, rule: Rule, node: Node) -> None:
         _check_template(reading, rule, node)
     if rule.action == "fix" and rule.unit == "span":
         problem("unit", "`do: fix` looks at lines, paragraphs or the document")
+    for example in rule.examples:
+        if (example.kind == "flag") != (rule.action == "flag") and example.kind != "keep":
+            wrong = "belongs to `do: flag`" if example.kind == "flag" else "does not fit `do: flag`: write {flag: text}"
+            reading.problems.add(example.place, f"this example {wrong}")
     changes = [example for example in rule.examples if example.kind in ("drop", "change", "flag")]
     keeps = [example for example in rule.examples if example.kind == "keep"]
     if rule.action == "keep":
         if not keeps:
             problem("examples", f"rule `{rule.id}` needs an example of what it keeps: {{keep: text}}")
     elif not changes or not keeps:
-        missing = "one that changes ({drop: text} or {in: …, out: …})" if not changes else "one that must stay ({keep: text})"
+        missing = (
+            "one that changes ({drop: text} or {in: …, out: …})" if not changes else "one that must stay ({keep: text})"
+        )
         if rule.action == "flag" and not changes:
             missing = "one that is flagged ({flag: text})"
         problem("examples", f"rule `{rule.id}` needs an example: {missing}")
@@ -623,11 +832,14 @@ def span_locator(match: Test) -> Test | None:
 def _check_template(reading: Reading, rule: Rule, node: Node) -> None:
     with_node = node.get("with")
     groups = template_groups(rule.template or "")
-    patterns = [test for test in tests_in(rule.match) if test.key == "regex"]
+    patterns = [test for test in own_tests(rule.match) if test.key == "regex"]
     if with_node is None or not groups:
         return
     if len(patterns) != 1:
-        reading.problems.add(with_node.place, "a template with groups wants exactly one `regex` in `match`")
+        reading.problems.add(
+            with_node.place,
+            "a template with groups wants exactly one `regex` in `match`, for the unit itself",
+        )
         return
     compiled = compile_pattern(patterns[0].value, case=patterns[0].case)
     for group in groups:

@@ -17,15 +17,29 @@ import regex
 
 from cleaner.text import SPACES
 
-__all__ = ["LONGEST_PATTERN", "PatternError", "compile_pattern", "expand", "nested_quantifier", "template_groups", "widen"]
+__all__ = [
+    "LONGEST_PATTERN",
+    "PatternError",
+    "compile_pattern",
+    "expand",
+    "nested_quantifier",
+    "template_groups",
+    "widen",
+]
 
 LONGEST_PATTERN = 4_000  # characters
 _NOT_ASCII = r"\x{80}-\x{10ffff}"
-_QUANTIFIER = re.compile(r"\*|\+|\?|\{(\d*)(,?)(\d*)\}")
-_GROUP = re.compile(r"\((?:\?(?:P?<(?![=!])\w+>|:|>|\||[a-zA-Z]*(?:-[a-zA-Z]+)?:|(?P<look><?[=!])))?")
-_GLOBAL_FLAGS = re.compile(r"\(\?([a-zA-Z]+)(?:-[a-zA-Z]+)?\)")
+_QUANTIFIER = re.compile(r"\*|\+|\?|\{(?!\})([0-9]*)(,?)([0-9]*)\}")
+# Approximate matching: `{e<=2}`, `{i,d}`, `{1<=s<=3}`, `{2i+3d<=8}`, and each with a class behind a colon.
+_FUZZY = re.compile(r"\{(?:[0-9]+<=?[deis]<=?[0-9]+|[0-9]*[deis](?:\+[0-9]*[dis])*(?:<=?[0-9]+)?)[,:}]")
+_CALL = re.compile(r"\(\?(?:R|[0-9]|[-+][0-9]|&|P>|P&)")
+_COMMENT = re.compile(r"\(\?#(?:\\.|[^\\)])*\)", re.DOTALL)
+_VERB = re.compile(r"\(\*[^\W\d_]\w*\)")
+_SKIPPED = re.compile(r"(?:\s|#[^\n]*(?:\n|\Z))*")  # in verbose patterns
+_GROUP = re.compile(r"\((?:\?(?:P?<(?![=!])\w+>|:|>|\||(?P<flags>[a-zA-Z]*(?:-[a-zA-Z]+)?):|(?P<look><?[=!])))?")
+_GLOBAL_FLAGS = re.compile(r"\(\?(?!R\))([a-zA-Z]*)(?:-([a-zA-Z]+))?\)")
 _MANY = 10  # repetitions from which a bounded quantifier counts as unbounded
-_RE2_MOST_REPEATS = 1000
+_MOST_COUNTED = 4  # repetitions that the accelerator still counts
 # Escapes that stand for one class: its inside as a superset, and as a subset for negated classes.
 _CLASSES = {
     "w": ("0-9A-Za-z_" + _NOT_ASCII, "0-9A-Za-z_"),
@@ -35,8 +49,22 @@ _CLASSES = {
     "D": (r"\x00-/:-\x7f" + _NOT_ASCII, r"\x00-/:-\x7f"),
     "S": (r"\x00-\x08\x0e-\x1f!-\x7f" + _NOT_ASCII, r"\x00-\x08\x0e-\x1b!-\x7f"),
 }
-_PROPERTIES = {"l": "A-Za-z", "letter": "A-Za-z", "alpha": "A-Za-z", "alphabetic": "A-Za-z", "n": "0-9", "nd": "0-9"}
-_CASED_PROPERTIES = {"lu": "A-Z", "ll": "a-z", "uppercase": "A-Z", "lowercase": "a-z", "upper": "A-Z", "lower": "a-z"}
+_PROPERTIES = {
+    "l": "A-Za-z",
+    "letter": "A-Za-z",
+    "alpha": "A-Za-z",
+    "alphabetic": "A-Za-z",
+    "n": "0-9",
+    "nd": "0-9",
+}
+_CASED_PROPERTIES = {
+    "lu": "A-Z",
+    "ll": "a-z",
+    "uppercase": "A-Z",
+    "lowercase": "a-z",
+    "upper": "A-Z",
+    "lower": "a-z",
+}
 _CONTROLS = {"n": 10, "t": 9, "r": 13, "f": 12, "v": 11, "a": 7}
 _EDGES = frozenset("bBmMKG")
 
@@ -52,23 +80,37 @@ class PatternError(ValueError):
 def compile_pattern(pattern: str, *, case: bool = False) -> regex.Pattern[str]:
     """Compile a pattern of the rule language; `case` makes it case-sensitive.
 
-    Raises `PatternError` where the pattern does not compile, is too long, or nests quantifiers.
+    Raises `PatternError` where the pattern does not compile, is too long, nests quantifiers, calls itself
+    or its groups, matches approximately, or uses a named list.
 
     >>> bool(compile_pattern("share").search("SHARE"))
     True
     """
     if len(pattern) > LONGEST_PATTERN:
-        raise PatternError(LONGEST_PATTERN, f"the pattern has {len(pattern):,} characters; the most is {LONGEST_PATTERN:,}")
+        raise PatternError(
+            LONGEST_PATTERN, f"the pattern has {len(pattern):,} characters; the most is {LONGEST_PATTERN:,}"
+        )
+    named_list = re.match(r"(?s)(?:[^\\]|\\[^L])*?\\L<", pattern)
+    if named_list is not None:  # told first: `regex` would only say that it does not know the list
+        raise PatternError(
+            named_list.end() - 3,
+            "named lists (`\\L<…>`) have no place in a pack: write phrases, or `(?:one|other)`",
+        )
     try:
         compiled: regex.Pattern[str] = regex.compile(pattern, regex.V0 | (0 if case else regex.IGNORECASE))
     except regex.error as error:
-        raise PatternError(error.pos or 0, f"the pattern does not compile: {error.msg}") from None
-    except (RecursionError, OverflowError, ValueError, KeyError) as error:
+        at, said = getattr(error, "pos", None) or 0, getattr(error, "msg", str(error))
+        raise PatternError(at, f"the pattern does not compile: {said}") from None
+    except RecursionError:
+        raise PatternError(0, "the pattern does not compile: too many groups inside one another") from None
+    except Exception as error:  # whatever the parser of `regex` trips over, a pack must not
         raise PatternError(0, f"the pattern does not compile: {error}") from None
-    nested = nested_quantifier(pattern)
-    if nested is not None:
+    reading = _read(pattern, case)
+    if reading.refused is not None:
+        raise PatternError(*reading.refused)
+    if reading.nested is not None:
         raise PatternError(
-            nested,
+            reading.nested,
             "nested quantifiers can take for ever: repeat once, or make the inner one possessive (`a++`) or atomic (`(?>…)`)",
         )
     return compiled
@@ -85,10 +127,10 @@ def nested_quantifier(pattern: str) -> int | None:
 
 
 def widen(pattern: str, *, case: bool = False) -> str | None:
-    """Return an RE2 pattern that matches wherever `pattern` could, or None where there is none.
+    r"""Return an RE2 pattern that matches wherever `pattern` could, or None where there is none.
 
-    >>> widen(r"\\bUS (?=-led)")
-    '(?is)US\\\\x20'
+    >>> widen(r"\bUS (?=-led)")
+    '(?is)US\\x20'
     """
     reading = _read(pattern, case)
     if reading.unsupported or reading.widened is None:
@@ -103,7 +145,9 @@ class _Reading:
     position: int = 0
     depth: int = 0
     nested: int | None = None
+    refused: tuple[int, str] | None = None
     unsupported: bool = False
+    verbose: bool = False
     flags: bool = False
     widened: str | None = field(default=None)
 
@@ -141,10 +185,12 @@ def _sequence(reading: _Reading) -> tuple[str, bool]:
     pieces: list[str] = []
     repeats = False
     pattern = reading.pattern
+    _skip(reading)
     while reading.position < len(pattern) and pattern[reading.position] not in "|)":
         atom, repeating = _atom(reading)
+        _skip(reading)
         quantifier = _QUANTIFIER.match(pattern, reading.position)
-        while quantifier and (quantifier[0][0] != "{" or quantifier[1] or quantifier[3]):
+        while quantifier:
             low, high = _bounds(quantifier)
             place = reading.position
             reading.position = quantifier.end()
@@ -156,12 +202,25 @@ def _sequence(reading: _Reading) -> tuple[str, bool]:
                 reading.nested = place
             repeating = (repeating or (many and low != high)) and suffix != "+"
             atom = _repeated(atom, low, high)
+            _skip(reading)
             quantifier = _QUANTIFIER.match(pattern, reading.position)
-        if pattern.startswith("{", reading.position) and re.match(r"\{[^}]*[eidsc]<?", pattern[reading.position :]):
-            reading.unsupported = True  # approximate matching
+        if _FUZZY.match(pattern, reading.position):
+            _refuse(reading, "approximate matching (`{e<=1}`) has no place in a pack: it can take for ever")
         pieces.append(atom)
         repeats = repeats or repeating
     return "".join(pieces), repeats
+
+
+def _skip(reading: _Reading) -> None:
+    """Skip blanks and comments where the pattern is verbose."""
+    if reading.verbose:
+        skipped = _SKIPPED.match(reading.pattern, reading.position)
+        reading.position = skipped.end() if skipped else reading.position
+
+
+def _refuse(reading: _Reading, message: str) -> None:
+    reading.unsupported = True
+    reading.refused = reading.refused or (reading.position, message)
 
 
 def _bounds(quantifier: re.Match[str]) -> tuple[int, int | None]:
@@ -175,9 +234,10 @@ def _bounds(quantifier: re.Match[str]) -> tuple[int, int | None]:
 
 
 def _repeated(atom: str, low: int, high: int | None) -> str:
+    """Widen a repetition: a long count becomes "any number", since each number would be a state of its own."""
     if not atom:
         return ""
-    if high is None or high > _RE2_MOST_REPEATS or high * len(atom) > 2 * _RE2_MOST_REPEATS:
+    if high is None or high > _MOST_COUNTED:
         return f"(?:{atom})" + ("*" if low == 0 else "+")
     return f"(?:{atom}){{{low},{high}}}"
 
@@ -195,7 +255,10 @@ def _atom(reading: _Reading) -> tuple[str, bool]:
     if character == "^":
         return ("" if reading.flags else "^"), False
     if character == "$":
-        return ("" if reading.flags else r"(?:\n?$)"), False
+        # Before a last line end `$` holds too, and what follows may take that line end.
+        rest = pattern[reading.position :]
+        last = not rest.strip(")") or (reading.depth == 1 and rest[0] == "|")
+        return (r"(?:\n?$)" if last and not reading.flags else ""), False
     if character == ".":
         return ".", False
     return _literal(ord(character)), False
@@ -212,22 +275,35 @@ def _literal(code: int) -> str:
 
 def _group(reading: _Reading) -> tuple[str, bool]:
     pattern, at = reading.pattern, reading.position
-    if pattern.startswith("(?#", at):
-        reading.position = pattern.index(")", at) + 1
+    aside = _COMMENT.match(pattern, at) or _VERB.match(pattern, at)
+    if aside:
+        reading.unsupported = reading.unsupported or aside[0].startswith("(*")
+        reading.position = aside.end()
         return "", False
+    if _CALL.match(pattern, at):
+        _refuse(
+            reading,
+            "a pattern that calls itself or its groups (`(?R)`, `(?1)`, `(?&name)`) has no place in a pack",
+        )
     flags = _GLOBAL_FLAGS.match(pattern, at)
     if flags:
-        reading.unsupported = reading.unsupported or "x" in flags[1] or "f" in flags[1] or "V" in flags[1]
+        reading.unsupported = reading.unsupported or "x" in flags[1] or "f" in flags[1]
+        reading.verbose = ("x" in flags[1] or reading.verbose) and "x" not in (flags[2] or "")
         reading.position = flags.end()
         return "", False
     opening = _GROUP.match(pattern, at)
-    if opening is None or (opening[0] == "(" and pattern.startswith("(?", at)) or "x" in opening[0].partition("<")[0]:
-        # Recursion, conditions, verbose groups: still read for nested quantifiers, not widened.
+    verbose = reading.verbose
+    if opening is None or (opening[0] == "(" and pattern.startswith("(?", at)):
+        # Conditions, calls, versions: still read for nested quantifiers, not widened.
         reading.unsupported = True
         reading.position = at + (2 if pattern.startswith("(?", at) else 1)
     else:
         reading.position = opening.end()
+        on, _, off = (opening["flags"] or "").partition("-")
+        reading.unsupported = reading.unsupported or "x" in on or "f" in on
+        reading.verbose = ("x" in on or verbose) and "x" not in off
     inner, repeats = _alternatives(reading)
+    reading.verbose = verbose
     if pattern[reading.position] != ")":
         raise ValueError("unclosed group")
     reading.position += 1
@@ -257,6 +333,10 @@ def _escape(reading: _Reading) -> str:
     if letter in "XR":
         reading.position += 2
         return ".+"
+    octal = re.compile(r"\\([1-7][0-7]{2})").match(pattern, reading.position)
+    if octal:
+        reading.position = octal.end()
+        return _literal(int(octal[1], 8) & 0x1FF)
     if letter in "123456789" or letter == "g":
         reference = re.compile(r"\\(?:\d{1,2}|g<\w+>)").match(pattern, reading.position)
         if reference is None:
@@ -269,13 +349,17 @@ def _escape(reading: _Reading) -> str:
 
 def _property(reading: _Reading) -> str | None:
     r"""Read ``\p{…}``; return the ASCII part of a superset, or None where it may be anything."""
-    found = re.compile(r"\\([pP])(?:\{(\^?)([^}]*)\}|(\w))").match(reading.pattern, reading.position)
+    found = re.compile(r"\\([pP])(?:\{(\^?)([A-Za-z0-9 &_.:=/-]*)\}|([CLMNPSZ]))").match(
+        reading.pattern, reading.position
+    )
     if found is None:
         raise ValueError("property")
     reading.position = found.end()
     if found[1] == "P" or found[2]:
         return None
-    name = (found[3] or found[4]).lower().rpartition("=")[2]
+    kind, equals, name = (found[3] or found[4]).lower().rpartition("=")
+    if equals and kind not in ("gc", "generalcategory", "general_category"):
+        return None
     if name in _CASED_PROPERTIES:
         return _CASED_PROPERTIES[name] if reading.case and not reading.flags else "A-Za-z"
     return _PROPERTIES.get(name)
@@ -284,7 +368,8 @@ def _property(reading: _Reading) -> str | None:
 def _code(reading: _Reading) -> int | None:
     """Read an escaped character; None where it is a named one."""
     found = re.compile(
-        r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(0[0-7]{0,2})|(N\{[^}]*\})|([ntrfva])|([^0-9A-Za-z]))"
+        r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(0[0-7]{0,2})|"
+        r"(N\{[A-Za-z0-9 -]*\})|([ntrfva])|([^0-9A-Za-z]))"
     ).match(reading.pattern, reading.position)
     if found is None:
         raise ValueError("escape")
@@ -307,6 +392,7 @@ def _class(reading: _Reading) -> str:
     reading.position += negated
     inside: list[str] = []
     anything = False
+    kinds: set[str] = set()
     first = True
     previous: int | None = None  # the code before a possible `-`
     while first or pattern[reading.position] != "]":
@@ -319,10 +405,12 @@ def _class(reading: _Reading) -> str:
         code: int | None
         if rest[0] == "\\" and rest[1] in _CLASSES:
             reading.position += 2
+            kinds.add("w" if rest[1].islower() else "W")
             inside.append(_CLASSES[rest[1]][1 if negated else 0])
             previous = None
             continue
         if rest[0] == "\\" and rest[1] in "pP":
+            kinds.add("W" if rest[1] == "P" or pattern.startswith("{^", reading.position + 2) else "w")
             ascii_part = _property(reading)
             if not negated:
                 anything = anything or ascii_part is None
@@ -336,6 +424,8 @@ def _class(reading: _Reading) -> str:
             reading.position += 1
             if pattern[reading.position] == "\\":
                 code = _code(reading)
+            elif pattern.startswith("[:", reading.position):
+                raise ValueError("set within a set")
             else:
                 code = ord(pattern[reading.position])
                 reading.position += 1
@@ -353,7 +443,8 @@ def _class(reading: _Reading) -> str:
         inside.append(_in_class(code))
         previous = code
     reading.position += 1
-    if anything or not any(inside):
+    # `regex` takes a class that holds a kind of character and its opposite for any character, even a negated one.
+    if anything or not any(inside) or (negated and len(kinds) == 2):
         return "."
     return f"[{'^' if negated else ''}{''.join(inside)}]"
 
