@@ -14,10 +14,12 @@ from difflib import SequenceMatcher
 
 from cleaner.matching.units import Units
 
-__all__ = ["earlier", "near_earlier"]
+__all__ = ["earlier", "near_earlier", "near_previous"]
 
 _MOST_WORDS = 400
-_MOST_CANDIDATES = 20  # the earliest ones; what shares rare words with more units than this is a table, not a repetition
+_MOST_CANDIDATES = (
+    20  # the earliest ones; what shares rare words with more units than this is a table, not a repetition
+)
 
 
 def earlier(units: Units) -> list[int]:
@@ -37,6 +39,18 @@ def near_earlier(units: Units, share: float) -> list[int]:
     if found is None:
         found = units.cache[key] = _near_earlier(units, share)
     return found
+
+
+def near_previous(units: Units, share: float, index: int) -> bool:
+    """Tell whether a unit is at least `share` (0..1) similar to the one before it."""
+    if index == 0:
+        return False
+    same = earlier(units)
+    left, right = units.texts[index - 1].split(), units.texts[index].split()
+    if same[index] == same[index - 1] or not 0 < max(len(left), len(right)) <= _MOST_WORDS:
+        return same[index] == same[index - 1]
+    units.seconds_left()
+    return _similarity(left, right, share) >= share
 
 
 def _near_earlier(units: Units, share: float) -> list[int]:
@@ -60,11 +74,14 @@ def _near_earlier(units: Units, share: float) -> list[int]:
         prefix = list(dict.fromkeys(rarest[: count - needed + 1]))
         candidates = sorted({other for word in prefix for other in index.get(word, ())})[:_MOST_CANDIDATES]
         for other in candidates:
+            units.seconds_left()
             if _similarity(words[other], unit, share) >= share:
                 result[at] = other
                 break
         for word in prefix:
-            index.setdefault(word, []).append(at)
+            holders = index.setdefault(word, [])
+            if len(holders) < _MOST_CANDIDATES:  # later ones could never be among the earliest candidates
+                holders.append(at)
     return result
 
 

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cleaner.matching.units import Units
 from cleaner.rules.model import Phrase
-from cleaner.text import APOSTROPHES, DASHES, EDGE, INVISIBLE, QUOTES, SPACES, fold, fold_offsets, is_unspaced, strip_edges
+from cleaner.text import (
+    APOSTROPHES,
+    DASHES,
+    EDGE,
+    INVISIBLE,
+    QUOTES,
+    SPACES,
+    fold,
+    fold_offsets,
+    is_unspaced,
+    strip_edges,
+)
 
 __all__ = ["FINDERS", "PhraseTable", "phrase_spans", "phrases_for_scan", "primary_language"]
 
@@ -39,8 +52,7 @@ class _Folded:
     text: str
     edge_before: bool
     edge_after: bool
-    skips_before: bool  # bullets and punctuation before the phrase do not count
-    skips_after: bool
+    core: tuple[int, int] | None  # where it starts and ends without its own punctuation; None if it is no more
 
 
 @dataclass(slots=True)
@@ -50,10 +62,16 @@ class PhraseTable:
     phrases: Sequence[Phrase]
     case: bool
     by_language: dict[str | None, tuple[dict[str, str], tuple[_Folded, ...]]] = field(default_factory=dict)
+    languages: frozenset[str | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.languages = frozenset(primary_language(phrase.language) for phrase in self.phrases)
 
     def pick(self, language: str | None) -> tuple[dict[str, str], tuple[_Folded, ...]]:
         """Return what `is` looks up and what the other tests try in turn (longest first), for a language (None: all)."""
         key = primary_language(language)
+        if key is not None and key not in self.languages:
+            key = ""  # documents may claim any language: those without phrases share one entry
         found = self.by_language.get(key)
         if found is None:
             folded = dict.fromkeys(
@@ -69,17 +87,25 @@ class PhraseTable:
 
 def _with_edges(text: str) -> _Folded:
     start, end = strip_edges(text)
-    return _Folded(text, _needs_edge(text[0]), _needs_edge(text[-1]), start == 0 and end > 0, end == len(text) and end > start)
+    return _Folded(text, _needs_edge(text[0]), _needs_edge(text[-1]), (start, end) if start < end else None)
 
 
-def _starts_at(folded: str, phrase: _Folded, start: int) -> bool:
+def _edge_before(folded: str, phrase: _Folded, start: int) -> bool:
+    return not phrase.edge_before or start == 0 or not _needs_edge(folded[start - 1])
+
+
+def _edge_after(folded: str, phrase: _Folded, start: int) -> bool:
     end = start + len(phrase.text)
-    return not phrase.edge_after or end >= len(folded) or not _is_word(folded[end])
+    if end >= len(folded):
+        return True
+    if unicodedata.category(folded[end]).startswith("M"):  # a mark belongs to the letter before it
+        return False
+    return not phrase.edge_after or not _needs_edge(folded[end])
 
 
 def _find_is(table: PhraseTable, units: Units, index: int) -> tuple[str, int, int] | None:
     folded = units.fold(index, table.case)
-    start, end = strip_edges(folded)
+    start, end = units.edges(index, table.case)
     if start == end:  # only punctuation: it must be the phrase itself
         start, end = len(folded) - len(folded.lstrip()), len(folded.rstrip())
     core = folded[start:end]
@@ -89,25 +115,23 @@ def _find_is(table: PhraseTable, units: Units, index: int) -> tuple[str, int, in
 
 def _find_starts(table: PhraseTable, units: Units, index: int) -> tuple[str, int, int] | None:
     folded = units.fold(index, table.case)
-    edge = strip_edges(folded)[0]
+    edge = units.edges(index, table.case)[0]
     blank = len(folded) - len(folded.lstrip())
     for phrase in table.pick(units.language)[1]:
-        start = edge if phrase.skips_before else blank
-        if folded.startswith(phrase.text, start) and _starts_at(folded, phrase, start):
+        start = edge - phrase.core[0] if phrase.core else blank
+        if start >= 0 and folded.startswith(phrase.text, start) and _edge_after(folded, phrase, start):
             return phrase.text, start, start + len(phrase.text)
     return None
 
 
 def _find_ends(table: PhraseTable, units: Units, index: int) -> tuple[str, int, int] | None:
     folded = units.fold(index, table.case)
-    edge = strip_edges(folded)[1]
+    edge = units.edges(index, table.case)[1]
     blank = len(folded.rstrip())
     for phrase in table.pick(units.language)[1]:
-        end = edge if phrase.skips_after else blank
-        start = end - len(phrase.text)
-        if start >= 0 and folded.startswith(phrase.text, start):
-            if not phrase.edge_before or start == 0 or not _is_word(folded[start - 1]):
-                return phrase.text, start, end
+        start = edge - phrase.core[1] if phrase.core else blank - len(phrase.text)
+        if start >= 0 and folded.startswith(phrase.text, start) and _edge_before(folded, phrase, start):
+            return phrase.text, start, start + len(phrase.text)
     return None
 
 
@@ -115,7 +139,7 @@ def _occurrences(folded: str, phrase: _Folded) -> list[int]:
     found: list[int] = []
     start = folded.find(phrase.text)
     while start >= 0:
-        if (not phrase.edge_before or start == 0 or not _is_word(folded[start - 1])) and _starts_at(folded, phrase, start):
+        if _edge_before(folded, phrase, start) and _edge_after(folded, phrase, start):
             found.append(start)
             start = folded.find(phrase.text, start + len(phrase.text))
         else:
@@ -152,13 +176,23 @@ def phrase_spans(key: str, table: PhraseTable, units: Units, index: int) -> list
         folded = units.fold(index, table.case)
         taken: list[tuple[int, int, str]] = []
         for phrase in table.pick(units.language)[1]:
-            for start in _occurrences(folded, phrase):
-                end = start + len(phrase.text)
-                if all(end <= other[0] or start >= other[1] for other in taken):
-                    taken.append((start, end, phrase.text))
-        found = [(text, start, end) for start, end, text in sorted(taken)]
+            more = [(start, start + len(phrase.text), phrase.text) for start in _occurrences(folded, phrase)]
+            more = [span for span in more if _is_free(taken, span[0], span[1])]
+            taken = sorted(taken + more) if more else taken
+        found = [(text, start, end) for start, end, text in taken]
     offsets = fold_offsets(units.texts[index], case=table.case)
-    return [(offsets[start], offsets[end], text) for text, start, end in found]
+    # Where a character folds to several, as `…` does, the phrase must not start or end among them.
+    return [
+        (offsets[start], offsets[end], text)
+        for text, start, end in found
+        if offsets[end - 1] < offsets[end] and (start == 0 or offsets[start - 1] < offsets[start])
+    ]
+
+
+def _is_free(taken: Sequence[tuple[int, int, str]], start: int, end: int) -> bool:
+    """Tell whether no span of a sorted list, whose spans do not overlap, overlaps ``[start, end)``."""
+    place = bisect_left(taken, (end,))
+    return place == 0 or taken[place - 1][1] <= start
 
 
 # ------------------------------------------------------------------ for the accelerator
@@ -172,22 +206,30 @@ def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
     folded = sorted({fold(phrase.text).strip() for phrase in phrases})
     if key == "is":
         folded = sorted({text[slice(*strip_edges(text))] or text for text in folded})
-    inner = "|".join(_widened(text) for text in folded)
+    inner = "|".join(_widened(text, key in ("ends", "has"), key in ("starts", "has")) for text in folded)
     head = f"^[{_RAW_EDGE}]*" if key in ("is", "starts") else ""
     tail = f"[{_RAW_EDGE}]*$" if key in ("is", "ends") else ""
     return f"(?s){head}(?:{inner}){tail}"
 
 
-def _widened(text: str) -> str:
+def _widened(text: str, edge_before: bool, edge_after: bool) -> str:
+    # Where what stands around the phrase is ignored, there is no word edge to RE2: `_share_`.
     pattern = "".join(_PIECES.get(piece[0]) or _letter(piece[0]) for piece in re.findall(r"\.+| +|.", text, re.DOTALL))
-    before = r"\b" if text[0].isascii() and text[0].isalnum() else ""
-    after = r"\b" if text[-1].isascii() and text[-1].isalnum() else ""
+    before = r"\b" if edge_before and text[0].isascii() and text[0].isalnum() else ""
+    after = r"\b" if edge_after and text[-1].isascii() and text[-1].isalnum() else ""
     return before + pattern + after
 
 
-_PIECES = {" ": f"[{SPACES}]+", "'": f"[{APOSTROPHES}]", '"': f"[{QUOTES}]", "-": f"[{DASHES}]", ".": r"[.\x{2026}]+"}
+_PIECES = {
+    " ": f"[{SPACES}]+",
+    "'": f"[{APOSTROPHES}]",
+    '"': f"[{QUOTES}]",
+    "-": f"[{DASHES}]",
+    ".": r"[.\x{2026}]+",
+}
 
 
+@lru_cache(maxsize=4096)
 def _letter(character: str) -> str:
     upper = character.upper()
     forms = {character, upper} if len(upper) == 1 else {character}

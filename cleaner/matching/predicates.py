@@ -6,20 +6,22 @@ the deciding one; what the accelerator needs to know is kept beside it.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import regex
 
-from cleaner.matching.duplicates import earlier, near_earlier
+from cleaner.matching.duplicates import earlier, near_earlier, near_previous
 from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans, phrases_for_scan
 from cleaner.matching.units import Units
 from cleaner.rules.model import Duplicate, Position, Range, Test
 from cleaner.rules.patterns import compile_pattern, widen
-from cleaner.text import ends_sentence, link_spans, word_count
+from cleaner.text import ends_sentence, link_spans
 
-__all__ = ["Check", "DUPLICATE_OF", "Evidence", "Scan", "compile_test", "find_spans", "Span"]
+__all__ = ["DUPLICATE_OF", "Check", "Evidence", "Scan", "Span", "compile_test", "find_spans"]
 
 Evidence = Mapping[str, Any]
 # Evidence under this key is the start of the unit that is repeated (an offset in the snapshot); the engine
@@ -30,18 +32,27 @@ _LONGEST_EVIDENCE = 120  # characters of one group or match
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """RE2 patterns of which one matches every unit that can pass; the higher the rank, the fewer others it lets through.
-
-    `folds` says that a unit with unusual characters must be folded before it is scanned.
-    """
+    """Phrases and patterns of which one hits every unit that can pass; the higher the rank, the fewer others it lets through."""
 
     rank: int
-    patterns: tuple[tuple[str, bool], ...]  # pattern, folds
+    tests: tuple[Test, ...]
+
+    def patterns(self) -> list[tuple[str, bool]]:
+        """Return them as RE2 patterns, and whether a unit with unusual characters must be folded before it is scanned."""
+        return [
+            (widen(test.value, case=test.case) or "", False)
+            if test.key == "regex"
+            else (phrases_for_scan(test.key, test.value), True)
+            for test in self.tests
+        ]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A compiled test: `cost` orders what is tried first; `parts` are the checks inside; `scan` is None where any unit may pass."""
+    """A compiled test.
+
+    `cost` orders what is tried first, `parts` are the checks inside, and `scan` is None where any unit may pass.
+    """
 
     key: str
     cost: float
@@ -83,7 +94,7 @@ def _phrase(test: Test) -> Check:
         return None if hit is None else {key: hit[0]}
 
     rank = {"is": 5, "starts": 4, "ends": 3, "has": 2}[key]
-    return Check(key, 3.0, run, Scan(rank, ((phrases_for_scan(key, test.value), True),)), test=test)
+    return Check(key, 3.0, run, Scan(rank, (test,)), test=test)
 
 
 def _regex(test: Test) -> Check:
@@ -94,7 +105,22 @@ def _regex(test: Test) -> Check:
         return None if match is None else _match_evidence(match)
 
     widened = widen(test.value, case=test.case)
-    return Check("regex", 5.0, run, Scan(1, ((widened, False),)) if widened else None, test=test)
+    scan = Scan(1, (test,)) if widened and (test.case or not _holds_unlike(widened)) else None
+    return Check("regex", 5.0, run, scan, test=test)
+
+
+# Letters that `regex` takes for another case of ones that RE2 has known for longer: dotless i (of I), Ɤ, ….
+_UNLIKE = (0x130, 0x131, 0xA7CB, 0xA7DC, 0xA7DD, 0xA7E2, 0x1DF95)
+_CODES = re.compile(r"\\x\{([0-9a-f]+)\}(?:-\\x\{([0-9a-f]+)\})?")
+
+
+def _holds_unlike(widened: str) -> bool:
+    """Tell whether a widened pattern names such a letter, alone or in a range (other than all but ASCII)."""
+    for low, high in _CODES.findall(widened):
+        first, last = int(low, 16), int(high or low, 16)
+        if last < 0x10FFFF and any(first <= code <= last for code in _UNLIKE):
+            return True
+    return False
 
 
 def _match_evidence(match: regex.Match[str]) -> Evidence:
@@ -137,6 +163,16 @@ def _measure(cost: float, measure: Callable[[str, bool], tuple[int, int]]) -> Ca
     return compile_measure
 
 
+def _words(test: Test) -> Check:
+    low, high = test.value.low, test.value.high
+
+    def run(units: Units, index: int) -> Evidence | None:
+        count = units.word_count(index)
+        return {"words": count} if low <= count <= high else None
+
+    return Check("words", 1.0, run, test=test)
+
+
 def _full_stop(test: Test) -> Check:
     wanted: bool = test.value
     return Check(
@@ -156,8 +192,10 @@ def _position(test: Test) -> Check:
 
     def run(units: Units, index: int) -> Evidence | None:
         count = len(units.filled)
+        if not count:
+            return None
         # Short texts would make a share of lines meaningless: it always covers two.
-        covered = max(2, -int(-(position.amount * count) // 1)) if position.share else int(position.amount)
+        covered = max(2, math.ceil(position.amount * count - 1e-9)) if position.share else int(position.amount)
         if from_end:
             place = count - 1 - units.line_rank(_filled_line(units, units.last_lines[index], -1))
         else:
@@ -192,14 +230,16 @@ def _duplicate(test: Test) -> Check:
     wanted: Duplicate = test.value
 
     def run(units: Units, index: int) -> Evidence | None:
-        if wanted.near is not None:
-            first = near_earlier(units, wanted.near)[index]
-            hit = first != index if wanted.of == "earlier" else 0 < index and first in (index - 1, near_earlier(units, wanted.near)[index - 1])
+        if wanted.of == "previous":
+            first = index - 1
+            if wanted.near is not None:
+                hit = near_previous(units, wanted.near, index)
+            else:
+                hit = index > 0 and earlier(units)[index] == earlier(units)[first]
         else:
-            first = earlier(units)[index]
-            hit = first != index if wanted.of == "earlier" else 0 < index and earlier(units)[index - 1] == first
-            first = first if wanted.of == "earlier" else index - 1
-        return {DUPLICATE_OF: units.starts[first]} if hit and first != index else None
+            first = (earlier(units) if wanted.near is None else near_earlier(units, wanted.near))[index]
+            hit = first != index
+        return {DUPLICATE_OF: units.starts[first]} if hit else None
 
     return Check("duplicate", 0.5 if wanted.near is None else 9.0, run, test=test)
 
@@ -238,13 +278,19 @@ def _any(test: Test) -> Check:
     scan = None
     if scans and all(scans):
         known = [found for found in scans if found is not None]
-        scan = Scan(min(found.rank for found in known), tuple(pattern for found in known for pattern in found.patterns))
+        scan = Scan(min(found.rank for found in known), tuple(inner for found in known for inner in found.tests))
     return Check("any", sum(part.cost for part in parts), run, scan, parts, test)
 
 
 def _not(test: Test) -> Check:
     inner = compile_test(test.value)
-    return Check("not", inner.cost, lambda units, index: None if inner.run(units, index) is not None else {}, parts=(inner,), test=test)
+    return Check(
+        "not",
+        inner.cost,
+        lambda units, index: None if inner.run(units, index) is not None else {},
+        parts=(inner,),
+        test=test,
+    )
 
 
 def _use(test: Test) -> Check:
@@ -257,7 +303,7 @@ _COMPILERS: dict[str, Callable[[Test], Check]] = {
     "ends": _phrase,
     "has": _phrase,
     "regex": _regex,
-    "words": _measure(1.5, lambda text, share: (word_count(text), 1)),
+    "words": _words,
     "chars": _measure(0.2, lambda text, share: (len(text.strip()), 1)),
     "links": _measure(2.0, _link_count),
     "upper": _measure(2.0, lambda text, share: _letters_upper(text)),

@@ -21,8 +21,11 @@ except ImportError:  # pragma: no cover - musl Linux has no wheel
 __all__ = ["Scanner", "build_scanner"]
 
 _MEMORY = 256 << 20  # bytes; 1,000 rules want 64 to 128 MB, and the default of 8 MB would silently match nothing
-# Dotless and dotted i, the only letters whose case `regex` and RE2 see differently.
-_TURKISH = "[\\x{130}\\x{131}]"
+# Letters whose case `regex` and RE2 see differently: dotless and dotted i, and those newer than RE2’s Unicode.
+_CASED = (
+    r"[\x{130}\x{131}\x{1c89}\x{1c8a}\x{a7c0}-\x{a7ef}\x{ab4b}\x{ab4c}\x{ab6c}\x{ab6d}\x{10d50}-\x{10d85}"
+    r"\x{16ea0}-\x{16ed3}\x{1df00}-\x{1dfff}]"
+)
 
 
 @dataclass(slots=True)
@@ -46,14 +49,13 @@ class Scanner:
             found[rule] = every
         if self.matcher is None:
             return found
-        try:
-            encoded = [text.encode() for text in units.texts]
-        except UnicodeEncodeError:  # a lone surrogate: RE2 cannot see it
-            return [every] * self.rules
         match = self.matcher.Match
         hits: dict[int, list[int]] = {}
-        for index, line in enumerate(encoded):
-            matched = match(line)
+        for index, text in enumerate(units.texts):
+            try:
+                matched = match(text.encode())
+            except UnicodeEncodeError:  # a lone surrogate: RE2 cannot see it
+                matched = []
             if len(matched) == 1 and matched[0] == 0:
                 continue
             for rule in self._owners_of(matched, units, index):
@@ -89,21 +91,23 @@ def build_scanner(scans: Sequence[Scan | None], *, accelerate: bool = True) -> S
     options.log_errors = False
     options.never_capture = True
     matcher = re2.Set.SearchSet(options)
-    for pattern in ("", f"[{UNUSUAL}]", _TURKISH):
+    for pattern in ("", f"[{UNUSUAL}]", _CASED):
         matcher.Add(pattern)
     owners: list[int] = []
     folding: list[bool] = []
     for rule, scan in enumerate(scans):
         if scan is None:
             continue
+        patterns = scan.patterns()
         try:
-            for pattern, _ in scan.patterns:
-                re2.compile(pattern, options)  # a pattern that fails here must not leave its rule half in the set
+            for pattern, _ in patterns[1:]:
+                re2.compile(pattern, options)  # a later refusal must not leave its rule half in the set
+            for pattern, _ in patterns:
+                matcher.Add(pattern)
         except re2.error:
             always.append(rule)
             continue
-        for pattern, folds in scan.patterns:
-            matcher.Add(pattern)
+        for _, folds in patterns:
             owners.append(rule)
             folding.append(folds)
     try:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cleaner.text import Lines, fold, strip_edges
+from cleaner.text import Lines, fold, strip_edges, word_count
 
 __all__ = ["Units", "document_unit", "line_units", "paragraph_units"]
 
@@ -42,11 +42,21 @@ class Units:
             found = self.folded[key] = fold(self.texts[index], case=case)
         return found
 
-    def core(self, index: int, case: bool) -> str:
-        """Return the folded text without bullets and punctuation around it."""
-        folded = self.fold(index, case)
-        start, end = strip_edges(folded)
-        return folded[start:end]
+    def edges(self, index: int, case: bool) -> tuple[int, int]:
+        """Return where the folded text of a unit starts and ends without bullets and punctuation around it."""
+        key = ("edges", index, case)
+        found: tuple[int, int] | None = self.cache.get(key)
+        if found is None:
+            found = self.cache[key] = strip_edges(self.fold(index, case))
+        return found
+
+    def word_count(self, index: int) -> int:
+        """Return the number of words of a unit; many rules ask for the same one."""
+        key = ("words", index)
+        found: int | None = self.cache.get(key)
+        if found is None:
+            found = self.cache[key] = word_count(self.texts[index])
+        return found
 
     def seconds_left(self) -> float:
         """Return how long a pattern may still run; raise `TimeoutError` where no time is left."""
@@ -88,7 +98,17 @@ def paragraph_units(of_lines: Units) -> Units:
     ends = [lines.end(at) for at in lasts]
     texts = [of_lines.text[start:end] for start, end in zip(starts, ends, strict=True)]
     return Units(
-        "paragraph", of_lines.text, texts, starts, ends, firsts, lasts, lines, filled, of_lines.language, of_lines.deadline
+        "paragraph",
+        of_lines.text,
+        texts,
+        starts,
+        ends,
+        firsts,
+        lasts,
+        lines,
+        filled,
+        of_lines.language,
+        of_lines.deadline,
     )
 
 

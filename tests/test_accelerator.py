@@ -1,0 +1,313 @@
+"""The accelerator may only ever choose too many rules: results with it and without it are equal."""
+
+from __future__ import annotations
+
+import sys
+import time
+import unicodedata
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cleaner import Cleaner
+from cleaner.matching import scan
+from cleaner.matching.phrases import PhraseTable
+from cleaner.matching.predicates import Check, Scan, compile_test
+from cleaner.matching.scan import Scanner, build_scanner
+from cleaner.matching.units import Units, document_unit, line_units, paragraph_units
+from cleaner.rules import load, model
+from cleaner.rules.model import Phrase
+from cleaner.rules.nodes import Place
+from cleaner.text import Lines
+
+re2 = pytest.importorskip("re2")
+
+HERE = Place("here", 1, 1)
+CONFIGURATION = load(["default"])
+RULES = [rule for rule in CONFIGURATION.rules if rule.match is not None]
+PHRASES = sorted(
+    {
+        phrase.text
+        for rule in RULES
+        for test in model.inner_tests(rule.match)
+        if test.key in ("is", "starts", "ends", "has")
+        for phrase in test.value
+    }
+)
+SAMPLES = sorted({example.text for rule in RULES for example in rule.examples})
+CONTENT = [
+    "The council met on Monday and agreed on the budget for the coming year.",
+    "“We share the cost,” the mayor said – “and the blame.”",
+    "- A list item",
+    "İstanbul'da ışık ve ISI",
+    "Die Straße, DIE STRASSE; STRAẞE",
+    "ο κόσμος, Ο ΚΌΣΜΟΣ, κόσμοσ",
+    "他说他没有更多的细节。share按钮",
+    "هو لم يعط أي تفاصيل.",
+    "_Share_ and *share* and share_it",
+    "K\u212aeep Å\u212b Ω\u2126 ſtop ﬁne ŉ ǅ ϐ ᾳ ꭰ",
+    "12,345 likes · 7 comments · ٣٤",
+    "",
+]
+# What folding evens out, beside what it does not.
+SPACES = " \u00a0\u2003\u3000\t"
+NOISE = [
+    "\u200b",
+    "\u00ad",
+    "\ufeff",
+    "\u200d",
+    "\u0301",
+    "\u0308",
+    "\u3099",
+    "\u202e",
+    "\ufe0f",
+    "\ud800",
+    "\0",
+    "\x1c",
+]
+BULLETS = ["", "• ", "↗ ", "» ", "_", "\uf1e0 ", "📤 ", "[", "— ", "1. ", "x", "\u00a0", "'", "¡", "\u20e3"]
+TAILS = ["", ":", " »", "…", "_", "!", "]", "s", " 12", "\u200b", "\u3000", "?!", "\u0301"]
+SWAPS = {
+    " ": SPACES,
+    "'": "'’`´ʼ＇",
+    '"': '"“”«»＂',
+    "-": "-–—‑−",
+    ".": ".．",
+    "i": "iİıI",
+    "s": "sſS",
+    "k": "kK\u212a",
+    "σ": "σςΣ",
+    "ς": "σςΣ",
+    "ß": "ßẞ",
+}
+
+
+@st.composite
+def phrase_like(draw: st.DrawFn) -> str:
+    """A phrase of the packs, disguised."""
+    text: str = draw(st.sampled_from(PHRASES))
+    text = draw(
+        st.sampled_from([text, text.upper(), text.title(), text.lower(), text.casefold(), text.swapcase()])
+    )
+    if draw(st.booleans()):
+        text = "".join(draw(st.sampled_from(SWAPS[one])) if one in SWAPS else one for one in text)
+    how = draw(st.integers(0, 5))
+    if how == 0:
+        text = "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else one for one in text)
+    elif how == 1:
+        text = unicodedata.normalize("NFD", text)
+    elif how == 2:
+        at = draw(st.integers(0, len(text)))
+        text = text[:at] + draw(st.sampled_from(NOISE)) + text[at:]
+    elif how == 3:
+        text = text.replace("...", "…")
+    return draw(st.sampled_from(BULLETS)) + text + draw(st.sampled_from(TAILS))
+
+
+line = st.one_of(st.sampled_from(CONTENT), phrase_like(), phrase_like(), st.sampled_from(SAMPLES))
+texts = st.builds(
+    lambda lines, end: end.join(lines), st.lists(line, max_size=8), st.sampled_from(["\n", "\n\n", "\r\n"])
+)
+languages = st.sampled_from([None, None, "en", "fr", "de", "sw"])
+
+
+@cache
+def pair(number: int | None) -> tuple[Cleaner, Cleaner]:
+    """Return the cleaner of one rule, or of all, with and without the accelerator; no guard hides any."""
+    rules = CONFIGURATION.rules if number is None else (CONFIGURATION.rules[number],)
+    only = replace(CONFIGURATION, rules=tuple(replace(rule, budget=None) for rule in rules), guard=1.0)
+    fast, plain = (Cleaner.from_configuration(only, accelerate=on) for on in (True, False))
+    return fast, plain
+
+
+@settings(max_examples=200)
+@given(texts, languages)
+def test_all_rules_give_the_same_results(text: str, language: str | None) -> None:
+    fast, plain = pair(None)
+    assert fast(text, language=language) == plain(text, language=language)
+
+
+@settings(max_examples=200)
+@given(texts, languages, st.integers(0, len(CONFIGURATION.rules) - 1))
+def test_each_rule_gives_the_same_results(text: str, language: str | None, number: int) -> None:
+    fast, plain = pair(number)
+    assert fast(text, language=language) == plain(text, language=language)
+
+
+def units_of(text: str, kind: str = "line", language: str | None = None) -> Units:
+    lines = line_units(text, Lines.of(text), language=language, deadline=time.monotonic() + 60)
+    if kind == "line":
+        return lines
+    return paragraph_units(lines) if kind == "paragraph" else document_unit(lines)
+
+
+@cache
+def checks() -> tuple[dict[str, list[Check]], dict[str, Scanner]]:
+    """Return the compiled matches of all rules by kind of unit, and one scanner for each kind."""
+    by_kind: dict[str, list[Check]] = {}
+    for rule in RULES:
+        assert rule.match is not None
+        by_kind.setdefault("line" if rule.unit == "span" else rule.unit, []).append(compile_test(rule.match))
+    return by_kind, {kind: build_scanner([check.scan for check in found]) for kind, found in by_kind.items()}
+
+
+@settings(max_examples=200)
+@given(texts)
+def test_candidates_hold_every_unit_that_passes(text: str) -> None:
+    by_kind, scanners = checks()
+    for kind, found in by_kind.items():
+        units = units_of(text, kind)
+        candidates = scanners[kind].candidates(units)
+        for check, chosen in zip(found, candidates, strict=True):
+            missed = [
+                index
+                for index in range(len(units.texts))
+                if index not in chosen and check.run(units, index) is not None
+            ]
+            assert not missed, (check.test, [units.texts[index] for index in missed])
+
+
+def test_the_accelerator_leaves_rules_out() -> None:
+    """Lest all of this hold because every rule looks at every line."""
+    by_kind, scanners = checks()
+    units = units_of("\n".join(CONTENT[:3]))
+    chosen = sum(len(indices) for indices in scanners["line"].candidates(units))
+    assert chosen < 0.2 * len(by_kind["line"]) * len(units.texts)
+
+
+# ------------------------------------------------------------------ every character
+
+
+def test_every_character_is_found_by_the_scan_wherever_the_phrase_test_finds_it() -> None:
+    """A phrase of one character, and the same character in every other shape that folds to it."""
+    shapes: dict[str, set[str]] = {}
+    for code in range(0x80, sys.maxunicode + 1):
+        if 0xD800 <= code < 0xE000:
+            continue
+        one = chr(code)
+        for other in {one.upper(), one.lower(), one.casefold(), one.title(), one.swapcase()} - {one}:
+            shapes.setdefault(one, set()).add(other)
+            shapes.setdefault(other, set()).add(one)
+    for code in range(0xFF01, 0xFF5F):
+        shapes.setdefault(chr(code - 0xFEE0), set()).add(chr(code))
+    found = 0
+    for one, others in sorted(shapes.items()):
+        if not PhraseTable([Phrase(one)], case=False).pick(None)[0]:
+            continue
+        check = compile_test(model.Test("has", (Phrase(one),), HERE))
+        scanner = build_scanner([check.scan])
+        units = units_of("\n".join(sorted(others)))
+        candidates = set(scanner.candidates(units)[0])
+        passed = {index for index in range(len(units.texts)) if check.run(units, index) is not None}
+        assert passed <= candidates, (one, [units.texts[index] for index in passed - candidates])
+        found += len(passed)
+    assert found > 2_500
+
+
+def test_what_is_ignored_around_a_phrase_is_ignored_by_the_scan() -> None:
+    check = compile_test(model.Test("is", (Phrase("share"),), HERE))
+    scanner = build_scanner([check.scan])
+    for made in ([f"{one}share" for one in CHARACTERS], [f"share{one}" for one in CHARACTERS]):
+        units = units_of("\n".join(made))
+        candidates = set(scanner.candidates(units)[0])
+        missed = [
+            units.texts[at]
+            for at in range(len(made))
+            if at not in candidates and check.run(units, at) is not None
+        ]
+        assert not missed, missed[:20]
+
+
+PATTERNS = r"""
+    i k s I ı İ ß ẞ σ ς å ω µ ǆ θ ꙋ ა ɤ Ɤ ɫ \u0131 [a-z] [^a-z] [k]x? [^k] [İ] [^ı] [à-ž] [^à-ž] [^\x00-\x7f]
+    \w \W \s \S \d \D [\W] [^\W] \p{Lu} \P{Lu} \p{Greek} . ιͅ
+""".split()
+# All that has case or is of a kind of its own; Han, Hangul and the like are all alike.
+BLOCKS = [
+    (0, 0x3400),
+    (0xA000, 0xAC00),
+    (0xF900, 0x10600),
+    (0x10C00, 0x10E00),
+    (0x118A0, 0x118E0),
+    (0x16E40, 0x16EE0),
+]
+BLOCKS += [(0x1D400, 0x1D800), (0x1DF00, 0x1E000), (0x1E900, 0x1E960), (0x1F000, 0x1FB00), (0xE0000, 0xE01F0)]
+CHARACTERS = [chr(code) for low, high in BLOCKS for code in range(low, high) if chr(code) not in "\r\n"]
+
+
+@pytest.mark.parametrize("case", [False, True], ids=["any", "case"])
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_patterns_see_every_character_alike(pattern: str, case: bool) -> None:
+    check = compile_test(model.Test("regex", f"^{pattern}$", HERE, case))
+    scanner = build_scanner([check.scan])
+    units = units_of("\n".join(CHARACTERS))
+    candidates = set(scanner.candidates(units)[0])
+    missed = [
+        one for at, one in enumerate(units.texts) if at not in candidates and check.run(units, at) is not None
+    ]
+    assert not missed, [f"{ord(one):x}" for one in missed[:20]]
+
+
+# ------------------------------------------------------------------ without it
+
+
+class Forgetful:
+    """A set that ran out of memory: it answers that nothing matched, not even what always does."""
+
+    def Match(self, text: bytes) -> list[int]:
+        return []
+
+
+def scans() -> list[Scan | None]:
+    return [compile_test(model.Test("is", (Phrase(one),), HERE)).scan for one in ("share", "tweet")] + [None]
+
+
+def test_an_answer_without_the_sentinel_makes_every_rule_a_candidate() -> None:
+    scanner = build_scanner(scans())
+    units = units_of("one\nshare\nthree")
+    assert [list(found) for found in scanner.candidates(units)] == [[1], [], [0, 1, 2]]
+    assert [list(found) for found in replace(scanner, matcher=Forgetful()).candidates(units)] == [
+        [0, 1, 2]
+    ] * 3
+
+
+def test_a_set_that_runs_out_of_memory_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RE2 with the least memory in which the set compiles: results stay what they are."""
+    patterns: list[Scan | None] = [
+        compile_test(model.Test("has", tuple(Phrase(f"{word} {number}") for number in range(40)), HERE)).scan
+        for word in ("share", "tweet", "pin", "mail")
+    ]
+    text = "\n".join(
+        f"{word} {number}{'x' * (number % 3)}" for word in ("share", "tweet", "pin") for number in range(40)
+    )
+    units = units_of(text)
+    wanted = [set(found) for found in build_scanner(patterns).candidates(units)]
+    for memory in (1 << 10, 1 << 14, 1 << 16, 1 << 17, 1 << 18, 1 << 20):
+        monkeypatch.setattr(scan, "_MEMORY", memory)
+        found = build_scanner(patterns).candidates(units)
+        assert all(some <= set(every) for some, every in zip(wanted, found, strict=True))
+
+
+def test_without_re2_every_rule_looks_at_every_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "re2", None)
+    units = units_of("one\nshare")
+    assert [list(found) for found in build_scanner(scans()).candidates(units)] == [[0, 1]] * 3
+    without: Any = Cleaner.from_configuration(CONFIGURATION)
+    for text in SAMPLES[::10]:
+        assert without(text) == pair(None)[0](text) or without(text).flags
+
+
+def test_a_letter_whose_case_re2_does_not_know_is_looked_at() -> None:
+    """Dotless and dotted i, and the letters of a later Unicode than RE2's."""
+    clean, plain = (
+        Cleaner.from_configuration(
+            replace(CONFIGURATION, rules=(replace(RULES[0], match=match, unless=None),)), accelerate=on
+        )
+        for on in (True, False)
+        for match in [model.Test("regex", "paylaşın", HERE)]
+    )
+    assert clean("PAYLAŞIN") == plain("PAYLAŞIN")
