@@ -26,14 +26,15 @@ from cleaner.matching.runs import grow
 from cleaner.matching.scan import Scanner, build_scanner
 from cleaner.matching.units import Units, document_unit, line_units, paragraph_units
 from cleaner.repair import OPERATIONS
+from cleaner.rules.examples import Changes, Clean
 from cleaner.rules.load import load, load_file, load_text
-from cleaner.rules.model import RISKS, Configuration, Rule, tests_in
+from cleaner.rules.model import RISKS, Configuration, Rule, inner_tests, own_tests
 from cleaner.rules.nodes import Problem, RuleError, nearest
 from cleaner.rules.parse import span_locator
 from cleaner.rules.patterns import expand
 from cleaner.text import Lines, word_count
 
-__all__ = ["Cleaner", "Flag", "Result"]
+__all__ = ["Cleaner", "Flag", "Result", "changes_of", "clean_of"]
 
 Phase = Literal["fix", "span", "line", "run", "duplicate", "spacing"]
 PHASES: tuple[Phase, ...] = ("fix", "span", "line", "run", "duplicate", "spacing")
@@ -93,11 +94,7 @@ class _Compiled:
     spans: Callable[[Units, int], list[Span]] | None
     options: Any
     priority: tuple[int, int, str]  # lower risk, later layer, id
-
-    @property
-    def units(self) -> str:
-        """The kind of unit that the match looks at; a span rule looks at lines."""
-        return "line" if self.rule.unit == "span" else self.rule.unit
+    units: str  # the kind of unit that the match looks at; a span rule looks at lines
 
 
 def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
@@ -114,13 +111,14 @@ def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
         find_spans(locator) if locator is not None else None,
         options,
         (RISKS.index(rule.risk), -rule.layer, rule.name),
+        "line" if rule.unit == "span" else rule.unit,
     )
 
 
 def _phase(rule: Rule) -> Phase:
     if rule.action == "fix":
         return OPERATIONS[rule.operation or ""].phase
-    tests = [*tests_in(rule.match), *tests_in(rule.unless), *tests_in(rule.run.then if rule.run else None)]
+    tests = [*inner_tests(rule.match), *inner_tests(rule.unless), *inner_tests(rule.run.then if rule.run else None)]
     if any(test.key == "duplicate" for test in tests):
         return "duplicate"
     if rule.run is not None:
@@ -134,7 +132,9 @@ def _options(rule: Rule, problems: list[Problem]) -> Any:
     if operation is None:
         place = rule.option_places.get("operation", rule.place)
         known = list(OPERATIONS)
-        message = f"unknown operation `{rule.operation}`{nearest(rule.operation or '', known)}; there are: {', '.join(known)}"
+        message = (
+            f"unknown operation `{rule.operation}`{nearest(rule.operation or '', known)}; there are: {', '.join(known)}"
+        )
         problems.append(Problem(place, message))
         return None
     names = [item.name for item in msgspec.structs.fields(operation.options)]
@@ -142,7 +142,9 @@ def _options(rule: Rule, problems: list[Problem]) -> Any:
     for name, value in rule.options.items():
         place = rule.option_places.get(name, rule.place)
         if name not in names:
-            problems.append(Problem(place, f"operation `{rule.operation}` has no option `{name}`{nearest(name, names)}"))
+            problems.append(
+                Problem(place, f"operation `{rule.operation}` has no option `{name}`{nearest(name, names)}")
+            )
             fine = False
             continue
         try:
@@ -177,6 +179,7 @@ class _Snapshot:
     deadline: float
     kinds: dict[str, Units] = field(default_factory=dict)
     candidates: dict[str, list[Sequence[int]]] = field(default_factory=dict)
+    awake: dict[str, set[int]] = field(default_factory=dict)  # the rules with a candidate, by kind of unit
 
     def units(self, kind: str) -> Units:
         if kind not in self.kinds:
@@ -216,10 +219,10 @@ class Step:
 
 
 class Cleaner:
-    """Cleans texts by packs of rules. Calling it is thread-safe; it can be pickled.
+    r"""Cleans texts by packs of rules. Calling it is thread-safe; it can be pickled.
 
-    >>> Cleaner("default")("The mayor left.\\n\\nShare\\n").text
-    'The mayor left.\\n'
+    >>> Cleaner("default")("The mayor left.\n\nShare\n").text
+    'The mayor left.\n'
     """
 
     def __init__(self, *packs: str) -> None:
@@ -263,7 +266,16 @@ class Cleaner:
             if rule.match is not None:
                 self._of_kind.setdefault(rule.units, []).append(rule)
         self._scanners: dict[str, Scanner] = {
-            kind: build_scanner([_scan_of(rule) for rule in rules], accelerate=accelerate) for kind, rules in self._of_kind.items()
+            kind: build_scanner([_scan_of(rule) for rule in rules], accelerate=accelerate)
+            for kind, rules in self._of_kind.items()
+        }
+        # Where no rule is for some documents only, all share one table.
+        self._limited = any(rule.rule.languages or rule.rule.sites or rule.rule.except_sites for rule in self._compiled)
+        self._everywhere = {phase: [rule for rule in self._compiled if rule.phase == phase] for phase in PHASES}
+        self._keeps = any(rule.rule.action == "keep" for rule in self._compiled)
+        self._kinds = {
+            phase: sorted({rule.units for rule in rules if rule.match is not None})
+            for phase, rules in self._everywhere.items()
         }
         self._place = {id(rule): place for rules in self._of_kind.values() for place, rule in enumerate(rules)}
 
@@ -283,11 +295,18 @@ class Cleaner:
             work = self._clean(text, language, deadline, rules)
             share = self._removed_share(work)
             if share > self.configuration.guard:
-                flag = Flag("guard", None, f"{share:.1%} of the words would go, more than {self.configuration.guard:.0%}")
-                gentle = {phase: [] if phase in _REMOVING else chosen for phase, chosen in rules.items()}
-                flags = [one for one in work.flags if one.rule is None or one.name != "budget"]
+                flag = Flag(
+                    "guard",
+                    None,
+                    f"{share:.1%} of the words would go, more than {self.configuration.guard:.0%}",
+                )
+                gentle = {
+                    phase: [one for one in chosen if phase not in _REMOVING or one.rule.action == "keep"]
+                    for phase, chosen in rules.items()
+                }
+                flags = [one for one in work.flags if one.name != "budget"]
                 work = self._clean(text, language, deadline, gentle)
-                work.flags = [*flags, flag]
+                work.flags = [*flags, *(one for one in work.flags if one.name == "budget"), flag]
         except TimeoutError as error:
             return Result(text, text, (), (Flag("timeout", None, str(error), error=True),))
         return Result(text, work.snapshot.text, tuple(work.edits), tuple(dict.fromkeys(work.flags)))
@@ -297,16 +316,18 @@ class Cleaner:
             return 0.0
         return work.removed_words / max(1, word_count(work.original))
 
-    def _rules_for(self, url: str | None, language: str | None) -> dict[Phase, Sequence[_Compiled]]:
+    def _rules_for(self, url: str | None, language: str | None) -> Mapping[Phase, Sequence[_Compiled]]:
         """Return the rules of each phase that are for a document of this site and language."""
-        host = (urlsplit(url).hostname or "") if url else ""
+        if not self._limited:
+            return self._everywhere
+        host = _host(url)
         spoken = primary_language(language)
         chosen: dict[Phase, list[_Compiled]] = {phase: [] for phase in PHASES}
         for compiled in self._compiled:
             rule = compiled.rule
             if rule.languages and spoken not in map(primary_language, rule.languages):
                 continue
-            if rule.sites and not any(host == site or host.endswith("." + site.removeprefix("*.")) for site in rule.sites):
+            if (rule.sites and not _is_of(host, rule.sites)) or _is_of(host, rule.except_sites):
                 continue
             chosen[compiled.phase].append(compiled)
         return dict(chosen)
@@ -326,7 +347,7 @@ class Cleaner:
             if phase == "span":
                 self._protect(work)
             wishes: list[_Wish] = []
-            for compiled in rules[phase]:
+            for compiled in self._awake(work.snapshot, rules[phase]):
                 if compiled.rule.action == "keep":
                     continue
                 if compiled.rule.action == "flag":
@@ -350,16 +371,39 @@ class Cleaner:
         self._clean(text, language, deadline, self._rules_for(url, language), steps)
         return steps
 
+    def _awake(self, snapshot: _Snapshot, rules: Sequence[_Compiled]) -> list[_Compiled]:
+        """Return the rules that may find something in a snapshot: of many, most have no candidate in it."""
+        if not rules:
+            return []
+        hit: set[int] = set()
+        for kind in self._kinds[rules[0].phase]:
+            if kind not in snapshot.awake:
+                found = zip(self._of_kind[kind], self._candidates(snapshot, kind), strict=True)
+                snapshot.awake[kind] = {id(compiled) for compiled, indices in found if indices}
+            hit |= snapshot.awake[kind]
+        return [compiled for compiled in rules if id(compiled) in hit or compiled.match is None]
+
+    def _candidates(self, snapshot: _Snapshot, kind: str) -> list[Sequence[int]]:
+        """Return for each rule of a kind of unit which units it must look at."""
+        if kind not in snapshot.candidates:
+            snapshot.candidates[kind] = self._scanners[kind].candidates(snapshot.units(kind))
+        return snapshot.candidates[kind]
+
     def _protect(self, work: _Work) -> None:
+        if not self._keeps:
+            return
         for chosen in work.rules.values():
             for compiled in chosen:
                 if compiled.rule.action == "keep":
                     work.kept.extend((wish.start, wish.end) for wish in self._matches(work.snapshot, compiled))
-        work.kept.sort()
+        work.kept = _merged(work.kept)
 
     def _flag(self, work: _Work, compiled: _Compiled) -> None:
         for wish in self._matches(work.snapshot, compiled):
-            detail = ", ".join(f"{key}: {value}" for key, value in wish.evidence.items())
+            evidence = wish.evidence
+            if compiled.phase == "duplicate":
+                evidence = _with_lines(evidence, OffsetMap.of(work.edits), Lines.of(work.original))
+            detail = ", ".join(f"{key}: {value}" for key, value in evidence.items())
             work.flags.append(Flag(compiled.rule.id, compiled.rule.name, detail))
             break
 
@@ -386,10 +430,8 @@ class Cleaner:
         if match is None:
             return []
         units = snapshot.units(compiled.units)
-        if compiled.units not in snapshot.candidates:
-            snapshot.candidates[compiled.units] = self._scanners[compiled.units].candidates(units)
         hits: dict[int, Evidence] = {}
-        for index in snapshot.candidates[compiled.units][self._place[id(compiled)]]:
+        for index in self._candidates(snapshot, compiled.units)[self._place[id(compiled)]]:
             evidence = match.run(units, index)
             if evidence is not None and (compiled.unless is None or compiled.unless.run(units, index) is None):
                 hits[index] = evidence
@@ -400,12 +442,52 @@ class Cleaner:
         if rule.run is not None:
             runs = grow(rule.run, compiled.then or match, units, hits)
             return [
-                _lines_wish(compiled, units, first, last, {**hits[head], **({"run": last - first + 1} if last > first else {})})
+                _lines_wish(
+                    compiled,
+                    units,
+                    first,
+                    last,
+                    {**hits[head], **({"run": last - first + 1} if last > first else {})},
+                )
                 for first, last, head in runs
             ]
         if rule.action == "replace":
             return [_replace_wish(compiled, units, index, evidence) for index, evidence in hits.items()]
         return [_lines_wish(compiled, units, index, index, evidence) for index, evidence in hits.items()]
+
+
+def clean_of(configuration: Configuration) -> Clean:
+    """Return a configuration's cleaning function as examples want it; without accelerator, so that it is made at once."""
+    cleaner = Cleaner.from_configuration(configuration, accelerate=False)
+
+    def clean(text: str, url: str | None, language: str | None) -> tuple[str, frozenset[str]]:
+        result = cleaner(text, url=url, language=language)
+        return result.text, frozenset(flag.name for flag in result.flags)
+
+    return clean
+
+
+def changes_of(configuration: Configuration) -> Changes:
+    """Return the function that tells, by full name, which rules of a configuration change a text."""
+    cleaner = Cleaner.from_configuration(configuration)
+
+    def changes(text: str, url: str | None, language: str | None) -> frozenset[str]:
+        result = cleaner(text, url=url, language=language)
+        return frozenset(cause.rule for edit in result.edits for cause in edit.causes)
+
+    return changes
+
+
+def _host(url: str | None) -> str:
+    try:
+        return (urlsplit(url or "").hostname or "").rstrip(".")
+    except ValueError:  # not an address after all
+        return ""
+
+
+def _is_of(host: str, sites: Iterable[str]) -> bool:
+    """Tell whether a host is one of these sites or a subdomain of one."""
+    return any(host == site.removeprefix("*.") or host.endswith("." + site.removeprefix("*.")) for site in sites)
 
 
 def _rebuild(configuration: Configuration, accelerate: bool, time_limit: float) -> Cleaner:
@@ -431,18 +513,26 @@ def _span_wishes(compiled: _Compiled, units: Units, hits: Mapping[int, Evidence]
             if span.start < span.end:
                 start = units.starts[index]
                 after = expand(compiled.rule.template or "", span.match) if compiled.rule.action == "replace" else ""
-                wishes.append(_Wish(start + span.start, start + span.end, after, compiled, {**evidence, **span.evidence}))
+                wishes.append(
+                    _Wish(start + span.start, start + span.end, after, compiled, {**evidence, **span.evidence})
+                )
     return wishes
 
 
 def _replace_wish(compiled: _Compiled, units: Units, index: int, evidence: Evidence) -> _Wish:
     match: regex.Match[str] | None = None
-    for test in tests_in(compiled.rule.match):
+    for test in own_tests(compiled.rule.match):
         if test.key == "regex":
             found = find_spans(test)(units, index)
             match = found[0].match if found else None
             break
-    return _Wish(units.starts[index], units.ends[index], expand(compiled.rule.template or "", match), compiled, evidence)
+    return _Wish(
+        units.starts[index],
+        units.ends[index],
+        expand(compiled.rule.template or "", match),
+        compiled,
+        evidence,
+    )
 
 
 # ------------------------------------------------------------------ settling and carrying out
@@ -465,10 +555,9 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
         if before == new:
             continue
         evidence = dict(wish.evidence)
-        if DUPLICATE_OF in evidence:
+        if phase == "duplicate":
             original_lines = original_lines or Lines.of(work.original)
-            offset = earlier.to_original(evidence[DUPLICATE_OF])
-            evidence[DUPLICATE_OF] = bisect_right(original_lines.starts, offset, hi=len(original_lines.texts))
+            evidence = _with_lines(evidence, earlier, original_lines)
         rule = wish.rule.rule
         cause = Cause(rule.name, rule.action, rule.risk, evidence)
         edits.append(Edit(place, place + len(before), before, new, (cause,)))
@@ -487,12 +576,32 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
     return chosen
 
 
+def _with_lines(evidence: Evidence, earlier: OffsetMap, lines: Lines) -> dict[str, Any]:
+    """Return evidence with the offset of a repeated unit, in the snapshot, turned into a line number of the original."""
+
+    def known(key: str, value: Any) -> Any:
+        if key == DUPLICATE_OF:
+            return bisect_right(lines.starts, earlier.to_original(value), hi=len(lines.texts))
+        return _with_lines(value, earlier, lines) if isinstance(value, dict) else value
+
+    return {key: known(key, value) for key, value in evidence.items()}
+
+
+def _merged(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the stretches sorted, those that overlap made one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
 def _overlaps(stretches: Sequence[tuple[int, int]], start: int, end: int) -> bool:
-    """Tell whether a stretch overlaps one of sorted ones."""
-    for low, high in stretches[: bisect_left(stretches, (max(end, start + 1), -1))]:
-        if high > start:
-            return True
-    return False
+    """Tell whether a stretch overlaps one of sorted ones that do not overlap each other."""
+    place = bisect_left(stretches, (max(end, start + 1), -1))
+    return place > 0 and stretches[place - 1][1] > start
 
 
 def _settle(wishes: Iterable[_Wish]) -> list[_Wish]:
@@ -520,10 +629,14 @@ def _within_budgets(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wis
         whole = max(1, word_count(work.original))
         over = ""
         for name, budget in limited.items():
-            words = sum(word_count(work.snapshot.text[wish.start : wish.end]) for wish in chosen if wish.rule.rule.name == name)
+            words = sum(
+                word_count(work.snapshot.text[wish.start : wish.end]) for wish in chosen if wish.rule.rule.name == name
+            )
             if words / whole > budget:
                 over = name
-                work.flags.append(Flag("budget", name, f"{words / whole:.1%} of the words would go, more than {budget:.0%}"))
+                work.flags.append(
+                    Flag("budget", name, f"{words / whole:.1%} of the words would go, more than {budget:.0%}")
+                )
                 break
         if not over:
             return chosen
@@ -578,4 +691,3 @@ def _close_up(lines: Lines, filled: Sequence[int], first: int, last: int, length
     if blanks_before >= blanks_after:
         return start, lines.starts[following]
     return lines.starts[previous + 1], end
-

@@ -2,156 +2,414 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 from cleaner.edits import OffsetMap
-from cleaner.engine import Cleaner, Step
-from cleaner.matching.predicates import DUPLICATE_OF, Check, Evidence
+from cleaner.engine import Cleaner, Result, Step
+from cleaner.matching.predicates import DUPLICATE_OF, Check
 from cleaner.matching.units import Units
-from cleaner.rules.model import Phrase, Position, Range, Rule, Test
+from cleaner.rules.model import RISKS, Duplicate, Phrase, Position, Range, Rule, Test, inner_tests
 from cleaner.text import Lines, ends_sentence, link_spans, word_count
 
-__all__ = ["Verdict", "explain_line"]
+__all__ = ["Explanation", "Fate", "Verdict", "explain", "explain_line"]
 
-Outcome = Literal["changed", "lost", "kept", "unless", "run", "failed"]
+Outcome = Literal["changed", "kept", "lost", "run", "unless", "failed"]
+_ORDER: dict[Outcome, int] = {"changed": 0, "kept": 1, "lost": 2, "run": 3, "unless": 4, "failed": 5}
+_LONGEST = 60  # characters of a phrase, pattern or neighbouring line that are shown
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one rule made of a line.
 
-    `outcome` is changed (its edit stands), lost (another rule or a `keep` won), kept (it protects the line), unless (its
-    exception held), run (it matched, but its run fell short), or failed; `detail` is the evidence, the winner, or the
-    first test that failed; `passed` is the number of tests that held before it.
+    `outcome` is changed (its edit stands), kept (it protects the line), lost (another rule won), run (it
+    matched, but its run fell short), unless (its exception held), or failed; `detail` is the evidence, the
+    winner, or the first test that failed; `passed` are the tests that held before that one.
     """
 
     rule: Rule
     phase: str
     outcome: Outcome
     detail: str
-    passed: int = 0
+    passed: tuple[str, ...] = ()
 
 
-def explain_line(cleaner: Cleaner, text: str, line: int, *, url: str | None = None, language: str | None = None) -> list[Verdict]:
-    """Return the verdict of every rule on a line (from 1), those that hit first, then by how far they came.
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a line: `after` is what stands there now, `rules` the full names of what changed it."""
 
-    Raises `IndexError` where the text has no such line.
+    kind: Literal["removed", "changed", "kept"]
+    after: str
+    rules: tuple[str, ...] = ()
 
-    >>> [verdict.outcome for verdict in explain_line(Cleaner("social"), "He left.\\nShare\\n", 2)][0]
+
+def explain_line(
+    cleaner: Cleaner, text: str, line: int, *, url: str | None = None, language: str | None = None
+) -> list[Verdict]:
+    r"""Return the verdict of every rule on a line (from 1), those that hit first, then by how far they came.
+
+    Raises `IndexError` where the text has no such line, `TimeoutError` where the rules take too long.
+
+    >>> [verdict.outcome for verdict in explain_line(Cleaner("social"), "He left.\nShare\n", 2)][0]
     'changed'
     """
-    lines = Lines.of(text)
-    if not 1 <= line <= len(lines.texts):
-        raise IndexError(f"line {line} of a text of {len(lines.texts)} lines")
-    start, end = lines.starts[line - 1], lines.end(line - 1)
-    verdicts: list[Verdict] = []
-    for step in cleaner.trace(text, url=url, language=language):
-        moved = OffsetMap.of(step.edits)
-        if any(edit.start <= start and edit.end >= end and not edit.after for edit in step.edits):
-            break  # an earlier phase removed the line: nothing later saw it
-        show = partial(_shown, moved=moved, lines=lines)
-        verdicts.extend(_of_step(step, moved.to_clean(start), moved.to_clean(end), show))
-    order: dict[Outcome, int] = {"changed": 0, "kept": 1, "lost": 2, "run": 3, "unless": 4, "failed": 5}
-    return sorted(verdicts, key=lambda verdict: (order[verdict.outcome], -verdict.passed))
+    return explain(cleaner, text, url=url, language=language).verdicts(line)
 
 
-def _of_step(step: Step, start: int, end: int, show: Callable[[Evidence], str]) -> Iterator[Verdict]:
-    """Yield the verdicts of one phase on the stretch where the line stands now."""
-    for compiled in step.rules:
-        rule = compiled.rule
-        wanted = [wish for wish in step.wishes if wish.rule is compiled and wish.start < max(end, start + 1) and wish.end > start]
-        if wanted:
-            evidence = show(wanted[0].evidence)
-            if any(wish in step.chosen for wish in wanted):
-                yield Verdict(rule, step.phase, "changed", evidence)
+def explain(cleaner: Cleaner, text: str, *, url: str | None = None, language: str | None = None) -> Explanation:
+    """Clean a text and keep what is needed to explain each of its lines.
+
+    Raises `TimeoutError` where the rules take longer than the document's time.
+    """
+    result = cleaner(text, url=url, language=language)
+    steps = cleaner.trace(text, url=url, language=language)
+    return Explanation(result, tuple(steps), len(cleaner.configuration.rules))
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A document, cleaned, and every phase as it went; `rules` is the number of all rules that are on."""
+
+    result: Result
+    steps: tuple[Step, ...]
+    rules: int
+
+    @cached_property
+    def lines(self) -> Lines:
+        """The lines of the original."""
+        return Lines.of(self.result.original)
+
+    @cached_property
+    def _looks(self) -> tuple[_Look, ...]:
+        return tuple(_Look(step, OffsetMap.of(step.edits), self.lines) for step in self.steps)
+
+    @cached_property
+    def _touched(self) -> dict[int, dict[str, None]]:
+        """For each line of the original that a rule changed, the rules in the order of the phases."""
+        touched: dict[int, dict[str, None]] = {}
+        for look in self._looks:
+            for wish in look.step.chosen:
+                last = look.line(max(wish.start, wish.end - 1))
+                for line in range(look.line(wish.start), last + 1):
+                    if not look.is_gone(line):
+                        touched.setdefault(line, {})[wish.rule.rule.name] = None
+        return touched
+
+    @property
+    def elsewhere(self) -> int:
+        """How many rules are for other languages or sites than this document is known to have."""
+        return self.rules - sum(len(step.rules) for step in self.steps)
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether the document guard took all removals back; verdicts tell what the rules wanted before."""
+        return any(flag.name == "guard" for flag in self.result.flags)
+
+    def changed(self) -> list[int]:
+        """Return the numbers of the lines (from 1) that did not stay as they were."""
+        return [line for line in range(1, len(self.lines.texts) + 1) if self.fate(line).kind != "kept"]
+
+    def fate(self, line: int) -> Fate:
+        """Return what became of a line (from 1). Raises `IndexError` where there is none such."""
+        start, end, following = self._stretch(line)
+        result, text = self.result, self.lines.texts[line - 1]
+        first = bisect_left(result.edits, start, key=lambda edit: max(edit.end, edit.start + 1) - 1)
+        causes: dict[str, None] = {}
+        for edit in result.edits[first:]:
+            if edit.start >= following:
+                break
+            causes.update(dict.fromkeys(cause.rule for cause in edit.causes))
+        if not causes:
+            return Fate("kept", text)
+        # Edits that touch become one, with the causes of both; the phases know which was whose.
+        causes = self._touched.get(line, causes)
+        whole = end if text else following
+        after = result.text[result.to_clean(start) : result.to_clean(whole)]
+        if not after:
+            return Fate("removed", "", tuple(causes))
+        if text and after == text:  # only its line end went, with the blank lines after it
+            return Fate("kept", text)
+        return Fate("changed", after, tuple(causes))
+
+    def verdicts(self, line: int) -> list[Verdict]:
+        """Return each rule's verdict on a line (from 1), those that hit first, then by how far they came.
+
+        Raises `IndexError` where the text has no such line.
+        """
+        start, end, _ = self._stretch(line)
+        found: list[Verdict] = []
+        for look in self._looks:
+            if look.is_gone(line):
+                break  # nothing later saw it
+            found.extend(look.verdicts(look.moved.to_clean(start), look.moved.to_clean(end)))
+        return sorted(found, key=lambda verdict: (_ORDER[verdict.outcome], -len(verdict.passed)))
+
+    def unseen(self, line: int) -> int:
+        """Return how many rules never saw a line (from 1), because it was removed before their turn."""
+        return sum(len(look.step.rules) for look in self._looks if look.is_gone(line))
+
+    def _stretch(self, line: int) -> tuple[int, int, int]:
+        lines = self.lines
+        if not 1 <= line <= len(lines.texts):
+            raise IndexError(f"line {line} of a text of {len(lines.texts)} lines")
+        return lines.starts[line - 1], lines.end(line - 1), lines.starts[line]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One phase, looked at with the lines of the original in mind."""
+
+    step: Step
+    moved: OffsetMap
+    lines: Lines
+
+    def is_gone(self, line: int) -> bool:
+        """Tell whether an earlier phase removed a line (from 1) that is not blank."""
+        start, end = self.lines.starts[line - 1], self.lines.end(line - 1)
+        edits = self.step.edits
+        place = bisect_right(edits, start, key=lambda edit: edit.start) - 1
+        return start < end and place >= 0 and edits[place].end >= end and not edits[place].after
+
+    def verdicts(self, start: int, end: int) -> Iterator[Verdict]:
+        """Yield the verdicts of the phase's rules on the stretch where the line stands now."""
+        step = self.step
+        wishes: dict[int, list[Any]] = {}
+        for wish in step.wishes:
+            if wish.start < max(end, start + 1) and wish.end > start:
+                wishes.setdefault(id(wish.rule), []).append(wish)
+        for compiled in step.rules:
+            rule = compiled.rule
+            wanted = wishes.get(id(compiled), [])
+            if wanted:
+                yield self._of_wishes(rule, wanted)
+                continue
+            if compiled.match is None:
+                yield Verdict(rule, step.phase, "failed", "nothing to repair here")
+                continue
+            units = step.units(compiled.units)
+            index = bisect_right(units.starts, start) - 1
+            if index < 0 or units.ends[index] < start:
+                detail = f"no {compiled.units} begins here: the line is blank"
+                yield Verdict(rule, step.phase, "failed", detail)
+                continue
+            hit = compiled.match.run(units, index)
+            if hit is None:
+                passed, failure = _first_failure(compiled.match, units, index)
+                yield Verdict(rule, step.phase, "failed", failure, tuple(passed))
+                continue
+            held = self.told(hit, rule)
+            exception = compiled.unless.run(units, index) if compiled.unless is not None else None
+            if exception is not None:
+                detail = self.told(exception) or _described(compiled.unless.test if compiled.unless else None)
+                yield Verdict(rule, step.phase, "unless", f"{held}; but {detail}" if held else detail)
+            elif rule.action == "keep" and rule.run is None:
+                yield Verdict(rule, step.phase, "kept", held)
+            elif rule.action == "flag":
+                yield Verdict(rule, step.phase, "changed", held)
+            elif rule.run is not None:
+                why = _short_run(rule, compiled.then or compiled.match, units, index, self)
+                yield Verdict(rule, step.phase, "run", f"{held}; {why}" if held else why)
             else:
-                winner = next(
-                    (wish.rule.rule.name for wish in step.chosen if wish.start < wanted[0].end and wish.end > wanted[0].start),
-                    "a rule that keeps the text" if any(low < end and high > start for low, high in step.kept) else "its budget",
-                )
-                yield Verdict(rule, step.phase, "lost", f"{evidence}; {winner} won")
-            continue
-        if compiled.match is None:
-            yield Verdict(rule, step.phase, "failed", "nothing to repair here")
-            continue
-        units = step.units(compiled.units)
-        index = bisect_right(units.starts, start) - 1
-        if index < 0 or units.ends[index] < start:
-            yield Verdict(rule, step.phase, "failed", f"a blank line is not looked at as a {compiled.units}")
-            continue
-        hit = compiled.match.run(units, index)
-        if hit is None:
-            passed, failure = _first_failure(compiled.match, units, index)
-            yield Verdict(rule, step.phase, "failed", failure, passed)
-        elif compiled.unless is not None and compiled.unless.run(units, index) is not None:
-            yield Verdict(rule, step.phase, "unless", show(compiled.unless.run(units, index) or {}))
-        elif rule.action == "keep":
-            yield Verdict(rule, step.phase, "kept", show(hit))
-        elif rule.action == "flag":
-            yield Verdict(rule, step.phase, "changed", f"flags the document: {show(hit)}")
-        elif rule.run is not None:
-            yield Verdict(rule, step.phase, "run", "the match holds, but its run is too short or does not reach the edge")
+                yield Verdict(rule, step.phase, "failed", "nothing is left to change")
+
+    def _of_wishes(self, rule: Rule, wanted: list[Any]) -> Verdict:
+        """Return the verdict of a rule that wanted to change the line."""
+        step, wish = self.step, wanted[0]
+        evidence = self.told(wish.evidence, rule)
+        if wish.lines is not None and wish.lines[0] < wish.lines[1]:
+            first, last = (self.line(wish.start), self.line(max(wish.start, wish.end - 1)))
+            evidence += f"{', ' if evidence else ''}with lines {first} to {last}"
+        if any(one in step.chosen for one in wanted):
+            return Verdict(rule, step.phase, "changed", evidence)
+        winner = next((one for one in step.chosen if one.start < wish.end and one.end > wish.start), None)
+        if winner is not None:
+            why = f"{winner.rule.rule.name} wins: {_advantage(winner, wish)}"
+        elif any(low < wish.end and high > wish.start for low, high in step.kept):
+            first, last = (self.line(wish.start), self.line(max(wish.start, wish.end - 1)))
+            where = f"line {first}" if first == last else f"lines {first} to {last}"
+            why = f"a rule with `do: keep` protects text of {where}"
         else:
-            yield Verdict(rule, step.phase, "failed", "nothing left to change")
+            why = f"its budget of {rule.budget or 0:.0%} of the document's words is used up"
+        return Verdict(rule, step.phase, "lost", f"{evidence}; but {why}" if evidence else why)
+
+    def line(self, offset: int) -> int:
+        """Return the number, from 1, of the original's line at an offset of the snapshot."""
+        return bisect_right(self.lines.starts, self.moved.to_original(offset), hi=len(self.lines.texts))
+
+    def told(self, evidence: Mapping[str, Any], rule: Rule | None = None) -> str:
+        """Return evidence as one line of text; a repetition is told by the line that it repeats."""
+        pieces = []
+        # As the rule has them, and not in the order in which they were tried.
+        written = [test.key for test in inner_tests(rule.match if rule else None)]
+        known = sorted(
+            evidence.items(), key=lambda item: written.index(item[0]) if item[0] in written else len(written)
+        )
+        for key, value in known:
+            if key == "run":
+                continue
+            if key == DUPLICATE_OF:
+                pieces.append(f"repeats line {self.line(value)}")
+            elif isinstance(value, Mapping):
+                pieces.append(f"{key} line has {self.told(value)}")
+            elif isinstance(value, bool):
+                pieces.append(f"{key}: {str(value).lower()}")
+            elif isinstance(value, float):
+                pieces.append(f"{key}: {value:.0%}")
+            else:
+                pieces.append(f"{key}: {value!r}" if isinstance(value, str) else f"{key}: {value}")
+        return ", ".join(pieces)
 
 
-def _first_failure(check: Check, units: Units, index: int) -> tuple[int, str]:
-    """Return how many tests held, and the first one, in the order they are written, that did not."""
+def _advantage(winner: Any, loser: Any) -> str:
+    """Return why one wish was preferred to another: the first thing in which they differ."""
+    if winner.end - winner.start != loser.end - loser.start:
+        return "its stretch is longer"
+    if winner.start != loser.start:
+        return "its stretch starts earlier"
+    ours, theirs = winner.rule.rule, loser.rule.rule
+    if ours.risk != theirs.risk:
+        return (
+            f"{ours.risk} goes before {theirs.risk}"
+            if RISKS.index(ours.risk) < RISKS.index(theirs.risk)
+            else "it came first"
+        )
+    return "it is of a later layer" if ours.layer != theirs.layer else "its name comes first"
+
+
+def _short_run(rule: Rule, test: Check, units: Units, head: int, look: _Look) -> str:
+    """Return why a run that starts at a match comes to nothing."""
+    run = rule.run
+    if run is None:
+        return ""
+    step = -1 if run.edge == "start" else 1
+    at, stop = head, "the text ends there"
+    while 0 <= at + step < len(units.texts):
+        following = at + step
+        line = look.line(units.starts[following])
+        if units.blank_lines_between(min(at, following)) > run.gap:
+            stop = (
+                f"more than {_count(run.gap, 'blank line')} before line {line}"
+                if step > 0
+                else f"more than {_count(run.gap, 'blank line')} after line {line}"
+            )
+            break
+        if test.run(units, following) is None:
+            stop = f"line {line} ends it: {_first_failure(test, units, following)[1]}"
+            break
+        at = following
+    taken = abs(at - head) if run.then else abs(at - head) + 1
+    if taken < run.count.low:
+        return f"but its run takes {taken} of at least {int(run.count.low)}: {stop}"
+    if taken > run.count.high:
+        edge = f"to reach the {run.edge or 'end'} of the text"
+        return f"but its run would take {taken}, more than {int(run.count.high)}, {edge}"
+    return f"but its run does not reach the {run.edge or 'end'} of the text: {stop}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+# ------------------------------------------------------------------ what failed
+
+
+def _first_failure(check: Check, units: Units, index: int) -> tuple[list[str], str]:
+    """Return the tests that held, and the first one, in the order they are written, that did not."""
     if check.key == "all":
-        parts = sorted(check.parts, key=lambda part: (part.test.place.line, part.test.place.column) if part.test else (0, 0))
-        for passed, part in enumerate(parts):
+        passed: list[str] = []
+        for part in sorted(check.parts, key=_place):
             if part.run(units, index) is None:
                 further, failure = _first_failure(part, units, index)
-                return passed + further, failure
+                return [*passed, *further], failure
+            passed.append(_described(part.test))
     if check.key == "any":
         tried = [_first_failure(part, units, index) for part in check.parts]
-        best = max(tried, key=lambda one: one[0], default=(0, "no test"))
-        return best if len(tried) == 1 else (best[0], f"none of {len(tried)} alternatives; nearest: {best[1]}")
-    return 0, _failure(check, units, index)
+        held, failure = max(tried, key=lambda one: len(one[0]), default=([], "no test"))
+        return held, failure if len(tried) == 1 else f"none of {len(tried)} alternatives; the nearest: {failure}"
+    return [], _failure(check, units, index)
+
+
+def _place(check: Check) -> tuple[str, int, int]:
+    test = check.test
+    return (test.place.file, test.place.line, test.place.column) if test else ("", 0, 0)
 
 
 def _failure(check: Check, units: Units, index: int) -> str:
-    wanted = f"{check.key}: {_value(check.test)}" if check.test is not None else check.key
+    """Return a single test with what was found in its stead."""
+    if check.key in ("previous", "next") and check.parts:
+        other = index + (1 if check.key == "next" else -1)
+        if not 0 <= other < len(units.texts):
+            return f"there is no {check.key} {units.kind}"
+        _, failure = _first_failure(check.parts[0], units, other)
+        return f"{check.key} {units.kind} {_quoted(units.texts[other])}: {failure}"
+    if check.key == "not":
+        return f"{_described(check.test)} fails: the line has that"
     found = _measured(check, units, index)
-    return f"{wanted} does not hold{f' (it is {found})' if found else ''}"
+    return f"{_described(check.test) or check.key} fails{f': {found}' if found else ''}"
 
 
 def _measured(check: Check, units: Units, index: int) -> str:
     """Return what a counting test found, for people."""
     text = units.texts[index]
+    share = isinstance(check.test.value, Range) and check.test.value.share if check.test else False
     if check.key == "words":
-        return str(word_count(text))
+        return f"it has {word_count(text)}"
     if check.key == "chars":
-        return str(len(text.strip()))
+        return f"it has {len(text.strip())}"
     if check.key == "links":
-        return str(len(link_spans(text)))
+        spans = link_spans(text)
+        inside = sum(end - start for start, end in spans)
+        return f"it has {inside / max(1, len(text.strip())):.0%}" if share else f"it has {len(spans)}"
+    if check.key in ("upper", "digits"):
+        wanted = str.isupper if check.key == "upper" else str.isdecimal
+        whole = sum(map(str.isalpha, text)) if check.key == "upper" else len("".join(text.split()))
+        count = sum(map(wanted, text))
+        return f"it has {count / max(1, whole):.0%}" if share else f"it has {count}"
     if check.key == "full_stop":
-        return str(ends_sentence(text)).lower()
+        return "it ends like a sentence" if ends_sentence(text) else "it does not end like a sentence"
     if check.key in ("first", "last"):
-        rank = units.line_rank(units.first_lines[index])
-        return f"line {rank + 1} of {len(units.filled)}"
+        rank = units.line_rank(units.first_lines[index]) if units.first_lines[index] in units.filled else 0
+        return f"it is line {rank + 1} of {len(units.filled)} with text"
     return ""
 
 
-def _value(test: Test) -> str:
-    """Return a test's value as it would be written."""
+def _described(test: Test | None) -> str:
+    """Return a test as it would be written, long values cut short."""
+    if test is None:
+        return ""
     value = test.value
+    if test.key == "any" and isinstance(value, tuple):
+        return f"one of {len(value)} tests"
+    if test.key == "all" and isinstance(value, tuple):
+        return ", ".join(map(_described, value))
+    if test.key == "use" and isinstance(value, Test):
+        return _described(value)
+    return f"{test.key}: {_value(value)}"
+
+
+def _value(value: Any) -> str:
     if isinstance(value, Test):
-        return "{" + f"{value.key}: {_value(value)}" + "}"
+        return "{" + _described(value) + "}"
     if isinstance(value, tuple):
-        shown = [repr(item.text) if isinstance(item, Phrase) else f"{{{item.key}: …}}" for item in value[:3]]
-        return ", ".join(shown) + (f", … ({len(value)})" if len(value) > 3 else "")
+        phrases = [_quoted(item.text) for item in value if isinstance(item, Phrase)]
+        return phrases[0] if len(phrases) == 1 else f"one of {len(phrases)} phrases ({', '.join(phrases[:2])}, …)"
     if isinstance(value, Range):
         return _range(value)
     if isinstance(value, Position):
         return f"{value.amount:.0%}" if value.share else str(int(value.amount))
+    if isinstance(value, Duplicate):
+        return value.of if value.near is None else f"{{of: {value.of}, near: {value.near:g}}}"
     if isinstance(value, bool):
         return str(value).lower()
-    return str(value) if not hasattr(value, "of") else value.of
+    return _quoted(value) if isinstance(value, str) else str(value)
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
 
 
 def _range(value: Range) -> str:
@@ -161,11 +419,3 @@ def _range(value: Range) -> str:
     low = one(value.low) if value.low else ""
     high = one(value.high) if value.high != float("inf") and not (value.share and value.high == 1) else ""
     return low if low == high and low else f"{low}..{high}"
-
-
-def _shown(evidence: Evidence, moved: OffsetMap, lines: Lines) -> str:
-    """Return evidence as one line of text; a repetition is told by the line of the original that it repeats."""
-    told = dict(evidence)
-    if DUPLICATE_OF in told:
-        told[DUPLICATE_OF] = f"of line {bisect_right(lines.starts, moved.to_original(told[DUPLICATE_OF]), hi=len(lines.texts))}"
-    return ", ".join(f"{key}: {value!r}" if isinstance(value, str) and key != DUPLICATE_OF else f"{key}: {value}" for key, value in told.items())

@@ -1,0 +1,311 @@
+"""What `explain` says of each line: the verdicts themselves, and the command as people call it."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cleaner import Cleaner
+from cleaner.cli.explain import explain as command
+from cleaner.cli.explain import split_target
+from cleaner.explain import Verdict, explain, explain_line
+
+PACK = r"""
+pack: t
+version: 1.0.0
+about: Rules that the tests can count on
+define:
+  share: {en: [share, share this]}
+  headline: {words: 3..18, full_stop: false}
+rules:
+- id: share-line
+  about: A share button
+  risk: safe
+  match: {is: $share}
+  unless: {previous: {ends: 'press the word'}}
+  examples: [{drop: Share}, {keep: Share prices fell}]
+- id: short
+  about: A short line
+  risk: risky
+  match: {words: ..2, full_stop: false, last: 60%}
+  examples: [{drop: Read on}, {keep: He left.}]
+- id: related
+  about: A heading of related stories
+  match: {is: read next}
+  run: {then: {use: $headline}, count: 2..4}
+  examples: [{drop: "Read next\nFloods hit the coast\nVote is delayed"}, {keep: Read next week's issue.}]
+- id: closing
+  about: Links that close the text
+  match: {starts: 'more news:'}
+  run: {count: 1.., edge: end}
+  examples: [{drop: 'More news: A bank'}, {keep: "More news: none.\nThen it ended."}]
+- id: repeated
+  about: A repeated line
+  match: {duplicate: earlier, chars: 15..}
+  examples: [{in: "He gave no details\nHe gave no details", out: He gave no details}, {keep: "No.\nNo."}]
+- id: verse
+  about: Verses stay
+  do: keep
+  match: {has: 'row, row'}
+  examples: [{keep: 'Row, row, row'}]
+- id: gap
+  about: A gap before a hyphen
+  unit: span
+  match: {regex: ' (?=-backed)'}
+  examples: [{in: US -backed force, out: US-backed force}, {keep: left - backed by none}]
+- id: german
+  about: Only for German
+  for: {language: de}
+  match: {is: teilen}
+  examples: [{drop: Teilen, language: de}, {keep: Teilen wir}]
+"""
+CLEANER = Cleaner.from_text(PACK)
+# Long enough that no case meets the guard.
+TAIL = "\n".join(
+    f"The council met on day {day} and agreed the budget for the coming year."
+    for day in "one two three four".split()
+)
+
+
+def verdict(text: str, line: int, rule: str) -> Verdict:
+    found = [one for one in explain_line(CLEANER, text, line) if one.rule.id == rule]
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "rule", "outcome", "detail"),
+    [
+        ("He left.\nShare\n{tail}", 2, "share-line", "changed", "is: 'share'"),
+        (
+            "He left.\nBuy\n{tail}",
+            2,
+            "share-line",
+            "failed",
+            "is: one of 2 phrases ('share', 'share this', …) fails",
+        ),
+        (
+            "Now press the word\nShare\n{tail}",
+            2,
+            "share-line",
+            "unless",
+            "is: 'share'; but previous line has ends: 'press the word'",
+        ),
+        ("{tail}\nHe left the town for good", 5, "short", "failed", "words: ..2 fails: it has 6"),
+        ("{tail}\nHe left.", 5, "short", "failed", "full_stop: false fails: it ends like a sentence"),
+        ("Read on\n{tail}", 1, "short", "failed", "last: 60% fails: it is line 1 of 5 with text"),
+        (
+            "{tail}\nShare",
+            5,
+            "short",
+            "lost",
+            "words: 1, full_stop: false, last: 1; but t/share-line wins: safe goes before risky",
+        ),
+        (
+            "Read next\nFloods hit the coast\n\nHe left.\n{tail}",
+            1,
+            "related",
+            "run",
+            "is: 'read next'; but its run takes 1 of at least 2: "
+            "line 4 ends it: words: 3..18 fails: it has 2",
+        ),
+        (
+            "Read next\n\n\nFloods hit the coast\n{tail}",
+            1,
+            "related",
+            "run",
+            "is: 'read next'; but its run takes 0 of at least 2: more than 1 blank line before line 4",
+        ),
+        (
+            "Read next\nFloods hit the coast\nVote is delayed\n{tail}",
+            2,
+            "related",
+            "changed",
+            "is: 'read next', with lines 1 to 3",
+        ),
+        (
+            "More news: A bank\n{tail}",
+            1,
+            "closing",
+            "run",
+            "starts: 'more news:'; but its run does not reach the end of the text: "
+            "line 2 ends it: starts: 'more news:' fails",
+        ),
+        (
+            "He gave no details\n{tail}\nHe gave no details",
+            6,
+            "repeated",
+            "changed",
+            "repeats line 1, chars: 18",
+        ),
+        ("Row, row, row\n{tail}", 1, "verse", "kept", "has: 'row, row'"),
+        (
+            "Row, row, row your boat\n{tail}\nRow, row, row your boat",
+            6,
+            "repeated",
+            "lost",
+            "repeats line 1, chars: 23; but a rule with `do: keep` protects text of line 6",
+        ),
+        ("A US -backed force\n{tail}", 1, "gap", "changed", "regex: ' '"),
+        ("He left.\n\n{tail}", 2, "share-line", "failed", "no line begins here: the line is blank"),
+    ],
+)
+def test_verdict(text: str, line: int, rule: str, outcome: str, detail: str) -> None:
+    found = verdict(text.replace("{tail}", TAIL), line, rule)
+    assert (found.outcome, found.detail) == (outcome, detail)
+
+
+def test_tests_that_held_before_the_one_that_failed() -> None:
+    assert verdict(f"{TAIL}\nHe left.", 5, "short").passed == ("words: ..2",)
+    assert verdict(f"{TAIL}\nHe left the town", 5, "short").passed == ()
+
+
+def test_rules_for_other_languages_are_counted() -> None:
+    assert explain(CLEANER, "Teilen").elsewhere == 1
+    assert explain(CLEANER, "Teilen", language="de").elsewhere == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "fates"),
+    [
+        ("He left.\nShare\n{tail}", ["kept", "removed", *["kept"] * 4]),
+        ("He left.\n\nShare\n\n{tail}", ["kept", "kept", "removed", "removed", *["kept"] * 4]),
+        ("A US -backed force\n{tail}", ["changed", *["kept"] * 4]),
+    ],
+)
+def test_fate(text: str, fates: list[str]) -> None:
+    told = explain(CLEANER, text.replace("{tail}", TAIL))
+    assert [told.fate(line).kind for line in range(1, len(told.lines.texts) + 1)] == fates
+
+
+PIECES = [
+    "Share",
+    "",
+    "Read next",
+    "Floods hit the coast",
+    "More news: A bank",
+    "A US -backed force",
+    "He left.",
+    TAIL,
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("\n".join))
+def test_fates_tell_the_clean_text(text: str) -> None:
+    """What the fates say became of the lines that are not blank is the clean text, and each has its rules."""
+    told = explain(CLEANER, text)
+    after = []
+    for line in range(1, len(told.lines.texts) + 1):
+        fate = told.fate(line)
+        assert (fate.kind == "kept") is not bool(fate.rules)
+        if told.lines.texts[line - 1].strip() and fate.kind != "removed":
+            after.append(fate.after)
+        if fate.kind != "kept" and told.lines.texts[line - 1].strip():
+            changed = {one.rule.name for one in told.verdicts(line) if one.outcome == "changed"}
+            assert changed == set(fate.rules)
+    assert after == [line for line in told.result.text.split("\n") if line.strip()]
+
+
+@pytest.mark.parametrize("line", [0, 3, -1])
+def test_no_such_line(line: int) -> None:
+    with pytest.raises(IndexError, match=r"of a text of 2 lines"):
+        explain_line(CLEANER, "a\nb\n", line)
+
+
+# ------------------------------------------------------------------ the command
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("t.yaml").write_text(PACK.lstrip(), encoding="utf-8")
+    Path("a.txt").write_text(f"He left.\nShare\n\n{TAIL}\n", encoding="utf-8")
+    return tmp_path
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(command, [*arguments, "--config", "t.yaml"])
+
+
+def test_explain_a_line_that_goes() -> None:
+    done = call("a.txt:2")
+    assert done.stdout == textwrap.dedent("""\
+        a.txt:2: Share
+          goes: t/share-line
+            t/share-line  removes  is: 'share'
+            t/short       failed   last: 60% fails: it is line 2 of 6 with text (held: words: ..2, full_stop: false)
+            2 other rules failed at the first test (--all shows them)
+            3 rules would have come later and never saw it
+        1 rule stood aside: for a language (see --language) or site that this is not known to be of
+        """)
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_explain_a_line_that_stays() -> None:
+    done = call("a.txt:1", "--all")
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["a.txt:1: He left.", "  stays"]
+    assert "    t/related     failed  is: 'read next' fails" in lines
+    assert sum(" failed " in line for line in lines) == 7
+
+
+def test_explain_a_file() -> None:
+    assert call("a.txt").stdout == textwrap.dedent("""\
+        a.txt:2: Share
+          goes: t/share-line
+            t/share-line  removes  is: 'share'
+            t/short       failed   last: 60% fails: it is line 2 of 6 with text (held: words: ..2, full_stop: false)
+            2 other rules failed at the first test (--all shows them)
+            3 rules would have come later and never saw it
+
+        === 1 of 7 lines of a.txt would change
+            rule          lines
+            t/share-line      1
+        1 rule stood aside: for a language (see --language) or site that this is not known to be of
+        """)
+
+
+def test_explain_says_what_the_guard_did() -> None:
+    Path("b.txt").write_text("Share\nHe left.", encoding="utf-8")
+    Path("t.yaml").write_text(PACK.replace("define:", "guard: 10%\ndefine:").lstrip(), encoding="utf-8")
+    done = call("b.txt:1")
+    assert done.stdout.splitlines()[1] == "  stays: the document guard took all removals back"
+    assert "flag guard: 33.3% of the words would go, more than 10%" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("a.txt", ("a.txt", None)),
+        ("a.txt:2", ("a.txt", 2)),
+        ("b:3", ("b:3", None)),
+        ("b:3:2", ("b:3", 2)),
+        ("c:d.txt", ("c:d.txt", None)),
+        ("c:d.txt:12", ("c:d.txt", 12)),
+    ],
+)
+def test_names_with_colons(target: str, expected: tuple[str, int | None]) -> None:
+    for name in ("b:3", "c:d.txt"):
+        Path(name).write_text("x", encoding="utf-8")
+    assert split_target(target) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("a.txt:9", "a.txt has no line 9: it has 7 lines."),
+        ("a.txt:0", "a.txt has no line 0: it has 7 lines."),
+        ("nope.txt", "nope.txt: there is no such file."),
+        ("nope.txt:3", "nope.txt: there is no such file."),
+        (".", ".: is a folder; name a file in it."),
+        ("many.jsonl", "many.jsonl holds many documents: explain looks at a text file."),
+    ],
+)
+def test_wrong_targets(target: str, message: str) -> None:
+    Path("many.jsonl").write_text("{}", encoding="utf-8")
+    done = call(target)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr
