@@ -64,35 +64,42 @@ class Operation:
 class EncodingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What `encoding` changes besides mojibake; the names are ftfy's."""
 
-    uncurl_quotes: bool = False
-    fix_latin_ligatures: bool = False
-    fix_character_width: bool = False
+    uncurl_quotes: Annotated[bool, msgspec.Meta(description="make curly quotes straight")] = False
+    fix_latin_ligatures: Annotated[bool, msgspec.Meta(description="write ligatures such as ﬁ as letters")] = False
+    fix_character_width: Annotated[
+        bool, msgspec.Meta(description="give full-width letters and half-width kana their usual width")
+    ] = False
 
 
 class EntitiesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`angle_brackets`: decode `&lt;` and `&gt;` too."""
+    """What `entities` decodes besides the harmless ones."""
 
-    angle_brackets: bool = False
+    angle_brackets: Annotated[bool, msgspec.Meta(description="decode `&lt;` and `&gt;` too")] = False
 
 
 class InvisibleOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`soft_hyphens`: remove U+00AD too, except at a line's end, where it is a visible hyphen."""
+    """What `invisible` removes."""
 
-    soft_hyphens: bool = True
+    soft_hyphens: Annotated[
+        bool,
+        msgspec.Meta(description="remove U+00AD too, but not at a line's end, where it is a visible hyphen"),
+    ] = True
 
 
 class TrailingBlanksOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`markdown_breaks`: keep exactly two spaces between two lines of a paragraph."""
+    """What `trailing_blanks` leaves."""
 
-    markdown_breaks: bool = False
+    markdown_breaks: Annotated[
+        bool, msgspec.Meta(description="keep exactly two spaces between two lines of a paragraph")
+    ] = False
 
 
 class BlankLinesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`keep`: blank lines left in a row. `head`, `tail`: leave none at the text's start and end."""
+    """What `blank_lines` leaves."""
 
-    keep: Annotated[int, msgspec.Meta(ge=0, le=100)] = 1
-    head: bool = True
-    tail: bool = True
+    keep: Annotated[int, msgspec.Meta(ge=0, le=100, description="blank lines left in a row")] = 1
+    head: Annotated[bool, msgspec.Meta(description="leave none at the text's start")] = True
+    tail: Annotated[bool, msgspec.Meta(description="leave none at the text's end")] = True
 
 
 class NonBreakingSpacesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -374,9 +381,7 @@ _ANCHOR = re.compile(r"[!->@-~]+")
 _ASCII = re.compile(r"[\x00-\x7f]+")
 
 
-def _differences(
-    before: str, after: str, anchor: re.Pattern[str] = _ANCHOR
-) -> Iterator[tuple[int, int, str]]:
+def _differences(before: str, after: str, anchor: re.Pattern[str] = _ANCHOR) -> Iterator[tuple[int, int, str]]:
     """Stretches of `before` that differ and what `after` has there, aligned at runs of ASCII; linear time."""
     if not all(
         a is not None and b is not None and a[0] == b[0]
@@ -418,20 +423,17 @@ def _trimmed(start: int, before: str, after: str) -> Iterator[tuple[int, int, st
 # What speaks of encodings shows their failures: `"Ã¤" instead of "ä"`, or UTF-8 read as Latin-1.
 _QUOTES = frozenset("\"'`´‘’‚‛“”„‟«»‹›")
 _ABOUT_ENCODINGS = re.compile(
-    r"\b(?:mojibake|charsets?|unicode|utf-?8|latin-?1|iso-?8859|windows-?125\d|cp-?125\d|character encodings?)\b",
+    r"\b(?:mojibake|charsets?|character encoding|unicode|utf-?8|latin-?1|iso-?8859|(?:windows|cp)-?125\d)\b",
     re.IGNORECASE,
 )
-_LONG_LINE: Final = (
-    2000  # so long a line is a text without line ends, where a word says little about the rest
-)
+_LONG_LINE: Final = 2000  # so long a line is a text without line ends, where a word says little about the rest
 
 
 def _about_encodings(line: str, spans: list[tuple[int, int, str]]) -> bool:
     if len(line) < _LONG_LINE and _ABOUT_ENCODINGS.search(line):
         return True
     return any(
-        0 < start and end < len(line) and line[start - 1] in _QUOTES and line[end] in _QUOTES
-        for start, end, _ in spans
+        start > 0 and end < len(line) and line[start - 1] in _QUOTES and line[end] in _QUOTES for start, end, _ in spans
     )
 
 
@@ -454,13 +456,15 @@ def _find_encoding(text: str, options: EncodingOptions) -> list[Replacement]:
             exact = decoded.translate(table) == mended
             spans = list(_mapped(line, spans, table) if exact else _differences(line, mended))
         evidence = {"steps": steps}
-        changes += [Replacement(start + first, start + last, after, evidence) for first, last, after in spans]
+        changes += [
+            Replacement(start + first, start + last, after, evidence)
+            for first, last, after in spans
+            if line[first:last].strip("\x85") or after.strip("…")  # NEL is a line end here, not a lost ellipsis
+        ]
     return changes
 
 
-def _mapped(
-    line: str, spans: list[tuple[int, int, str]], table: Mapping[int, str]
-) -> Iterator[tuple[int, int, str]]:
+def _mapped(line: str, spans: list[tuple[int, int, str]], table: Mapping[int, str]) -> Iterator[tuple[int, int, str]]:
     """`spans` with the characters of `table` replaced in and between them."""
     characters = _compile_re("[" + "".join(map(chr, sorted(table))) + "]")
     done = 0
@@ -497,10 +501,9 @@ def _entity(match: re.Match[str], angle_brackets: bool) -> tuple[int, str] | Non
             return match.end("amps"), "&"
     else:
         code = int(match["decimal"]) if match["hex"] is None else int(match["hex"], 16)
+        after = chr(code) if code <= 0x10FFFF else ""
         if 128 <= code < 160:  # as HTML reads them: https://html.spec.whatwg.org/multipage/parsing.html
             after = bytes([code]).decode("windows-1252", "ignore")
-        else:
-            after = chr(code) if code <= 0x10FFFF else ""
     if not after or any(map(_unwanted, after)) or (not angle_brackets and ("<" in after or ">" in after)):
         return None
     return match.end(), after
@@ -553,9 +556,7 @@ def _entity_changes(text: str, angle_brackets: bool) -> list[Replacement]:
         if decoded is None or match.span() not in free:
             continue
         if start >= line_end:
-            line_start = (
-                max(text.rfind("\n", line_end, start), text.rfind("\r", line_end, start)) + 1 or line_end
-            )
+            line_start = max(text.rfind("\n", line_end, start), text.rfind("\r", line_end, start)) + 1 or line_end
             found = _LINE_END.search(text, end)
             line_end = found.start() if found else len(text)
             code = _code(text, line_start, line_end)
@@ -563,11 +564,7 @@ def _entity_changes(text: str, angle_brackets: bool) -> list[Replacement]:
         if inside >= 0 and start < code[inside][1]:
             continue
         # `p = &num;` at a line's end takes an address
-        if (
-            match["name"]
-            and _REST_BLANK.match(text, end)
-            and _ADDRESS_OF.search(text, max(0, start - 32), start)
-        ):
+        if match["name"] and _REST_BLANK.match(text, end) and _ADDRESS_OF.search(text, max(0, start - 32), start):
             continue
         end, character = decoded
         changes.append(Replacement(start, end, character, {"entity": text[start:end][:64]}))
@@ -666,12 +663,7 @@ def _find_trailing_blanks(text: str, options: TrailingBlanksOptions) -> list[Rep
 def _breaks_paragraph(text: str, start: int, end: int) -> bool:
     """Whether blanks from `start` to a line's end stand between text on their line and on the next."""
     after = _LINE.match(text, end + (2 if text.startswith("\r\n", end) else 1)) if end < len(text) else None
-    return (
-        start > 0
-        and text[start - 1] not in "\r\n"
-        and after is not None
-        and bool(after[1].strip(_BLANK_CHARACTERS))
-    )
+    return start > 0 and text[start - 1] not in "\r\n" and after is not None and bool(after[1].strip(_BLANK_CHARACTERS))
 
 
 def _find_blank_lines(text: str, options: BlankLinesOptions) -> list[Replacement]:
@@ -689,9 +681,7 @@ def _find_blank_lines(text: str, options: BlankLinesOptions) -> list[Replacement
         keep = options.keep
         if (options.head and first == 0) or (options.tail and last == len(lines)):
             keep = 0
-        elif any(
-            _indented(text, *lines[beside][:2]) for beside in (first - 1, last) if 0 <= beside < len(lines)
-        ):
+        elif any(_indented(text, *lines[beside][:2]) for beside in (first - 1, last) if 0 <= beside < len(lines)):
             keep = last - first
         if keep < last - first < len(lines):
             start, end = lines[first + keep][0], lines[last - 1][2]
@@ -751,12 +741,8 @@ def _find_non_breaking_spaces(text: str, options: NonBreakingSpacesOptions) -> l
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
-    "encoding": Operation(
-        "Mojibake: text decoded with the wrong encoding", "fix", EncodingOptions, _find_encoding
-    ),
-    "entities": Operation(
-        "Leftover HTML entities, in text that holds no tags", "fix", EntitiesOptions, _find_entities
-    ),
+    "encoding": Operation("Mojibake: text decoded with the wrong encoding", "fix", EncodingOptions, _find_encoding),
+    "entities": Operation("Leftover HTML entities, in text that holds no tags", "fix", EntitiesOptions, _find_entities),
     "invisible": Operation(
         "Control characters, terminal escapes, zero-width spaces, soft hyphens",
         "fix",
@@ -780,3 +766,21 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
 }
 """The operations by the name that `with: {operation: …}` gives."""
+
+
+def operation_schemas() -> dict[str, dict[str, Any]]:
+    """Return for each operation the JSON Schema of its options, with what it repairs as the description.
+
+    >>> operation_schemas()["entities"]["properties"]["angle_brackets"]["default"]
+    False
+    """
+    types = [operation.options for operation in OPERATIONS.values()]
+    _, schemas = msgspec.json.schema_components(types)
+    return {
+        name: {
+            "description": operation.about,
+            "type": "object",
+            "properties": schemas[operation.options.__name__]["properties"],
+        }
+        for name, operation in OPERATIONS.items()
+    }

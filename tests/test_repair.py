@@ -184,7 +184,7 @@ def test_every_line_as_ftfy_has_it(lines: list[str], options: EncodingOptions) -
     after, _ = changed("encoding", "\n".join(lines), **msgspec.to_builtins(options))
     for line, mended in zip(lines, after.split("\n") if lines else [], strict=True):
         expected = by_ftfy(line, options)
-        if mended != expected:  # one of the two kinds of lines that are left to themselves
+        if mended.replace("\x85", "…") != expected:  # one of the kinds of lines that are left to themselves
             without = list(repair._differences(line, by_ftfy(line, EncodingOptions())))
             assert repair._BEYOND_REPAIR.search(line) or (
                 mended == line and repair._about_encodings(line, without)
