@@ -4,9 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # mypy rejects a folder without Python files
-SOURCES := cleaner tests $(if $(wildcard benchmarks/*.py),benchmarks)
+SOURCES := cleaner docs tests $(if $(wildcard benchmarks/*.py),benchmarks)
 
-.PHONY: help demo test lint mypy format bench clean
+.PHONY: help demo test lint mypy format docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -42,6 +42,9 @@ mypy: .venv/installed-dev
 format: .venv/installed-dev ## sort imports, apply safe fixes, format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/installed-dev ## write the reference, the catalogue, the schema, and the output that documents show
+	$(BIN)/python -m docs.generate
 
 bench: .venv/installed-dev ## measure speed
 	$(BIN)/python benchmarks/speed.py
