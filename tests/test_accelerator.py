@@ -270,7 +270,7 @@ def test_an_answer_without_the_sentinel_makes_every_rule_a_candidate() -> None:
     scanner = build_scanner(scans())
     units = units_of("one\nshare\nthree")
     assert [list(found) for found in scanner.candidates(units)] == [[1], [], [0, 1, 2]]
-    assert [list(found) for found in replace(scanner, matcher=Forgetful()).candidates(units)] == [
+    assert [list(found) for found in replace(scanner, matcher=Forgetful(), finders=()).candidates(units)] == [
         [0, 1, 2]
     ] * 3
 

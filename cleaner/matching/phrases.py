@@ -12,12 +12,6 @@ from functools import lru_cache
 from cleaner.matching.units import Units
 from cleaner.rules.model import Phrase
 from cleaner.text import (
-    APOSTROPHES,
-    DASHES,
-    EDGE,
-    INVISIBLE,
-    QUOTES,
-    SPACES,
     fold,
     fold_offsets,
     is_unspaced,
@@ -25,8 +19,6 @@ from cleaner.text import (
 )
 
 __all__ = ["FINDERS", "PhraseTable", "phrase_spans", "phrases_for_scan", "primary_language"]
-
-_RAW_EDGE = EDGE + INVISIBLE + APOSTROPHES + QUOTES + DASHES
 
 
 def primary_language(tag: str | None) -> str | None:
@@ -207,9 +199,9 @@ def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
     if key == "is":
         folded = sorted({text[slice(*strip_edges(text))] or text for text in folded})
     inner = "|".join(_widened(text, key in ("ends", "has"), key in ("starts", "has")) for text in folded)
-    head = f"^[{_RAW_EDGE}]*" if key in ("is", "starts") else ""
-    tail = f"[{_RAW_EDGE}]*$" if key in ("is", "ends") else ""
-    return f"(?s){head}(?:{inner}){tail}"
+    head = f"^[{_ASCII_EDGE}{_NOT_ASCII}]*" if key in ("is", "starts") else ""
+    tail = f"[{_ASCII_EDGE}{_NOT_ASCII}]*$" if key in ("is", "ends") else ""
+    return f"(?is){head}(?:{inner}){tail}"
 
 
 def _widened(text: str, edge_before: bool, edge_after: bool) -> str:
@@ -220,17 +212,22 @@ def _widened(text: str, edge_before: bool, edge_after: bool) -> str:
     return before + pattern + after
 
 
+# Beyond ASCII, anything may pass for a blank, a quote or an edge: large classes make large automata.
+_NOT_ASCII = r"\x{80}-\x{10ffff}"
+_ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
 _PIECES = {
-    " ": f"[{SPACES}]+",
-    "'": f"[{APOSTROPHES}]",
-    '"': f"[{QUOTES}]",
-    "-": f"[{DASHES}]",
+    " ": rf"[\t-\r\x1c-\x20{_NOT_ASCII}]+",
+    "'": f"['`{_NOT_ASCII}]",
+    '"': f'["{_NOT_ASCII}]',
+    "-": rf"[\-{_NOT_ASCII}]",
     ".": r"[.\x{2026}]+",
 }
 
 
 @lru_cache(maxsize=4096)
 def _letter(character: str) -> str:
+    if character.isascii():
+        return character if character.isalnum() else f"\\x{ord(character):02x}"
     upper = character.upper()
     forms = {character, upper} if len(upper) == 1 else {character}
     if any(0xD800 <= ord(form) < 0xE000 for form in forms):

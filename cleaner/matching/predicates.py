@@ -32,10 +32,13 @@ _LONGEST_EVIDENCE = 120  # characters of one group or match
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Phrases and patterns of which one hits every unit that can pass; the higher the rank, the fewer others it lets through."""
+    """Phrases and patterns of which one hits for every unit that can pass; the higher the rank, the fewer others it lets through.
 
-    rank: int
-    tests: tuple[Test, ...]
+    Each stands with the distance from the unit that it hits to the unit that may pass: 1 for a test of the unit before.
+    """
+
+    rank: float
+    tests: tuple[tuple[Test, int], ...]
 
     def patterns(self) -> list[tuple[str, bool]]:
         """Return them as RE2 patterns, and whether a unit with unusual characters must be folded before it is scanned."""
@@ -43,7 +46,7 @@ class Scan:
             (widen(test.value, case=test.case) or "", False)
             if test.key == "regex"
             else (phrases_for_scan(test.key, test.value), True)
-            for test in self.tests
+            for test, _ in self.tests
         ]
 
 
@@ -94,7 +97,7 @@ def _phrase(test: Test) -> Check:
         return None if hit is None else {key: hit[0]}
 
     rank = {"is": 5, "starts": 4, "ends": 3, "has": 2}[key]
-    return Check(key, 3.0, run, Scan(rank, (test,)), test=test)
+    return Check(key, 3.0, run, Scan(rank, ((test, 0),)), test=test)
 
 
 def _regex(test: Test) -> Check:
@@ -105,7 +108,7 @@ def _regex(test: Test) -> Check:
         return None if match is None else _match_evidence(match)
 
     widened = widen(test.value, case=test.case)
-    scan = Scan(1, (test,)) if widened and (test.case or not _holds_unlike(widened)) else None
+    scan = Scan(1, ((test, 0),)) if widened and (test.case or not _holds_unlike(widened)) else None
     return Check("regex", 5.0, run, scan, test=test)
 
 
@@ -223,7 +226,12 @@ def _neighbour(test: Test) -> Check:
         evidence = inner.run(units, other)
         return None if evidence is None else {test.key: dict(evidence)}
 
-    return Check(test.key, 2.0 + inner.cost, run, parts=(inner,), test=test)
+    scan = (
+        Scan(inner.scan.rank - 0.5, tuple((one, shift - step) for one, shift in inner.scan.tests))
+        if inner.scan
+        else None
+    )
+    return Check(test.key, 2.0 + inner.cost, run, scan, (inner,), test)
 
 
 def _duplicate(test: Test) -> Check:
