@@ -20,6 +20,7 @@ import msgspec
 import regex
 
 from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore
+from cleaner.matching.duplicates import repeated
 from cleaner.matching.phrases import primary_language
 from cleaner.matching.predicates import DUPLICATE_OF, Check, Evidence, Scan, Span, compile_test, find_spans
 from cleaner.matching.runs import grow
@@ -386,7 +387,12 @@ class Cleaner:
     def _candidates(self, snapshot: _Snapshot, kind: str) -> list[Sequence[int]]:
         """Return for each rule of a kind of unit which units it must look at."""
         if kind not in snapshot.candidates:
-            snapshot.candidates[kind] = self._scanners[kind].candidates(snapshot.units(kind))
+            units = snapshot.units(kind)
+            found = self._scanners[kind].candidates(units)
+            for place, compiled in enumerate(self._of_kind[kind]):
+                if compiled.match is not None and compiled.match.repeats and compiled.match.scan is None:
+                    found[place] = repeated(units)
+            snapshot.candidates[kind] = found
         return snapshot.candidates[kind]
 
     def _protect(self, work: _Work) -> None:

@@ -14,7 +14,7 @@ from difflib import SequenceMatcher
 
 from cleaner.matching.units import Units
 
-__all__ = ["earlier", "near_earlier", "near_previous"]
+__all__ = ["earlier", "near_earlier", "near_previous", "repeated"]
 
 _MOST_WORDS = 400
 _MOST_CANDIDATES = (
@@ -29,6 +29,16 @@ def earlier(units: Units) -> list[int]:
         first: dict[str, int] = {}
         found = [first.setdefault(text.strip(), index) for index, text in enumerate(units.texts)]
         units.cache["earlier"] = found
+    return found
+
+
+def repeated(units: Units) -> list[int]:
+    """Return the indices of the units that equal an earlier one."""
+    found: list[int] | None = units.cache.get("repeated")
+    if found is None:
+        some = len(set(map(str.strip, units.texts))) < len(units.texts)
+        found = [index for index, first in enumerate(earlier(units)) if first != index] if some else []
+        units.cache["repeated"] = found
     return found
 
 

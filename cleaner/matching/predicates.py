@@ -63,6 +63,7 @@ class Check:
     scan: Scan | None = None
     parts: tuple[Check, ...] = ()
     test: Test | None = None
+    repeats: bool = False  # only a unit that equals an earlier one can pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +250,7 @@ def _duplicate(test: Test) -> Check:
             hit = first != index
         return {DUPLICATE_OF: units.starts[first]} if hit else None
 
-    return Check("duplicate", 0.5 if wanted.near is None else 9.0, run, test=test)
+    return Check("duplicate", 0.5 if wanted.near is None else 9.0, run, test=test, repeats=wanted.near is None)
 
 
 # ------------------------------------------------------------------ combinations
@@ -269,7 +270,8 @@ def _all(test: Test) -> Check:
 
     scans = [part.scan for part in parts if part.scan is not None]
     best = max(scans, key=lambda scan: scan.rank, default=None)
-    return Check("all", sum(part.cost for part in parts), run, best, parts, test)
+    repeats = any(part.repeats for part in parts)
+    return Check("all", sum(part.cost for part in parts), run, best, parts, test, repeats)
 
 
 def _any(test: Test) -> Check:
@@ -287,7 +289,8 @@ def _any(test: Test) -> Check:
     if scans and all(scans):
         known = [found for found in scans if found is not None]
         scan = Scan(min(found.rank for found in known), tuple(inner for found in known for inner in found.tests))
-    return Check("any", sum(part.cost for part in parts), run, scan, parts, test)
+    repeats = all(part.repeats for part in parts)
+    return Check("any", sum(part.cost for part in parts), run, scan, parts, test, repeats)
 
 
 def _not(test: Test) -> Check:
