@@ -26,7 +26,7 @@ help: ## list these targets
 demo: .venv/installed ## clean the sample articles and show every change in colour
 	rm -rf build/demo
 	$(BIN)/cleaner run seeds -o build/demo
-	$(BIN)/cleaner diff seeds
+	$(BIN)/cleaner diff --no-pager seeds
 
 test: lint ## everything that must pass: ruff, mypy, pytest
 	$(BIN)/python -m pytest
