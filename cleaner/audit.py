@@ -41,9 +41,11 @@ __all__ = [
     "PackRow",
     "Row",
     "RunRow",
+    "check_line",
     "decode_row",
     "digest",
     "document_rows",
+    "encode_checked",
     "encode_row",
     "engine_versions",
     "read",
@@ -116,13 +118,17 @@ class EditRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 class DocumentRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="document"):
     """One document, after its edits.
 
-    `document` is its name in the output, `source` where it came from. `encoding` is None where the bytes
-    could not be decoded and were copied. The digests are of the files' bytes; `chars` and `clean_chars`
-    count code points before and after, `edits` the edit rows.
+    `document` is its name in the output: that of the file, followed, if the file holds several, by ``#`` and
+    its place there. `source` is the file it came from; `id`, `url` and `language` are as the file has them.
+    `encoding` is None where the bytes could not be decoded and were copied. The digests are of the document's
+    bytes; `chars` and `clean_chars` count code points before and after, `edits` the edit rows.
     """
 
     document: str
     source: str
+    id: str | None
+    url: str | None
+    language: str | None
     encoding: str | None
     original_sha256: Sha256
     clean_sha256: Sha256
@@ -168,8 +174,30 @@ def encode_row(row: Row) -> bytes:
     except UnicodeEncodeError:
         text = json.dumps(msgspec.to_builtins(row), ensure_ascii=False, separators=(",", ":"))
         data = _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
+    return _checked(data)
+
+
+def _checked(data: bytes) -> bytes:
     body = data[:-1]
     return body + b',"check":"' + _check(body) + b'"}\n'
+
+
+def encode_checked(row: msgspec.Struct) -> bytes:
+    """Return any row, whose strings hold no lone surrogates, as one line with its check."""
+    try:
+        return _checked(_ENCODER.encode(row))
+    except UnicodeEncodeError:
+        return _checked(json.dumps(msgspec.to_builtins(row), separators=(",", ":")).encode())
+
+
+def check_line(line: bytes) -> bytes:
+    """Return the JSON of a line without its check; raise `AuditError` where that does not match."""
+    found = _CHECK.fullmatch(line)
+    if not found:
+        raise AuditError("the row is incomplete")
+    if _check(found["body"]) != found["check"]:
+        raise AuditError("the row was changed: its check does not match")
+    return found["body"] + b"}"
 
 
 def decode_row(line: bytes) -> Row:
@@ -177,12 +205,7 @@ def decode_row(line: bytes) -> Row:
 
     Raises `AuditError` where the check does not match or the row is not as it should be.
     """
-    found = _CHECK.fullmatch(line)
-    if not found:
-        raise AuditError("the row is incomplete")
-    if _check(found["body"]) != found["check"]:
-        raise AuditError("the row was changed: its check does not match")
-    data = found["body"] + b"}"
+    data = check_line(line)
     try:
         if b"\\ud" in data:
             row: Row = msgspec.convert(json.loads(_ESCAPE.sub(_unescape, data.decode())), Row)
@@ -203,7 +226,12 @@ def _unescape(match: re.Match[str]) -> str:
 def engine_versions() -> dict[str, str | None]:
     """Return the versions of what decides a result: Python and the text libraries (None: not installed)."""
     versions: dict[str, str | None] = {"python": platform.python_version()}
-    for name, package in (("regex", "regex"), ("ftfy", "ftfy"), ("re2", "google-re2")):
+    for name, package in (
+        ("regex", "regex"),
+        ("ftfy", "ftfy"),
+        ("re2", "google-re2"),
+        ("charset-normalizer",) * 2,
+    ):
         try:
             versions[name] = version(package)
         except PackageNotFoundError:
@@ -225,7 +253,16 @@ def run_row(configuration: Configuration, options: Mapping[str, object]) -> RunR
 
 
 def document_rows(
-    document: str, source: str, encoding: str, result: Result, *, original: bytes, clean: bytes
+    document: str,
+    source: str,
+    encoding: str,
+    result: Result,
+    *,
+    original: bytes,
+    clean: bytes,
+    id: str | None = None,
+    url: str | None = None,
+    language: str | None = None,
 ) -> list[EditRow | DocumentRow]:
     """Return the rows of one cleaned document; `original` and `clean` are its bytes in `encoding`."""
     rows: list[EditRow | DocumentRow] = []
@@ -251,6 +288,9 @@ def document_rows(
         DocumentRow(
             document=document,
             source=source,
+            id=id,
+            url=url,
+            language=language,
             encoding=encoding,
             original_sha256=digest(original),
             clean_sha256=digest(clean),
@@ -263,15 +303,26 @@ def document_rows(
     return rows
 
 
-def unchanged_row(document: str, source: str, data: bytes, text: str | None, flag: FlagRow) -> DocumentRow:
+def unchanged_row(
+    document: str,
+    source: str,
+    data: bytes,
+    text: str | None,
+    flag: FlagRow,
+    *,
+    encoding: str = "utf-8",
+    id: str | None = None,
+    url: str | None = None,
+    language: str | None = None,
+) -> DocumentRow:
     """Return the row of a document that was kept as it is, for the reason `flag`.
 
-    `text` is its UTF-8 text, None where `data` could not be decoded.
+    `text` is its text, None where `data` could not be decoded.
     """
     chars = 0 if text is None else len(text)
-    encoding = None if text is None else "utf-8"
+    said = None if text is None else encoding
     sha256 = digest(data)
-    return DocumentRow(document, source, encoding, sha256, sha256, chars, chars, 0, (flag,))
+    return DocumentRow(document, source, id, url, language, said, sha256, sha256, chars, chars, 0, (flag,))
 
 
 def _line(starts: Sequence[int], offset: int) -> int:

@@ -1,44 +1,62 @@
 """A run over many files, and what can be done with a finished one: restore, verify.
 
-`clean_source` does all the work on one file and returns bytes and counts only, so that it can be called
-anywhere; `run` puts them together in the order of the files.
+The work is cut into tasks (`plan`), done by workers (`pool`, `work`), and noted as it is done (`journal`), so that a
+run that was stopped goes on where it was when it is started again.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from cleaner.audit import (
-    AuditError,
-    DocumentRow,
-    EditRow,
-    Entry,
-    FlagRow,
-    RunRow,
-    document_rows,
-    encode_row,
-    read,
-    restore_document,
-    run_row,
-    unchanged_row,
-    verify_document,
-)
+from cleaner.audit import AuditError, run_row
 from cleaner.corpus.files import (
     AUDIT_FOLDER,
-    InputError,
+    Found,
     Skipped,
     Source,
-    decode,
     find,
     is_safe_name,
     path_of,
     prepare_output,
     walk,
-    write_whole,
+)
+from cleaner.corpus.formats import FORMATS
+from cleaner.corpus.journal import (
+    FailureRow,
+    JoinRow,
+    Journal,
+    TaskRow,
+    append,
+    audit_codec,
+    begin,
+    codec_of,
+    finish,
+    lock,
+    part_path,
+    read_run,
+    reopen,
+    task_path,
+)
+from cleaner.corpus.plan import Options, Task, cut
+from cleaner.corpus.pool import Context, Job, Lost, available, run_jobs
+from cleaner.corpus.records import Fields, Input
+from cleaner.corpus.store import is_remote, remove, remove_folder, size_of, write_whole
+from cleaner.corpus.streams import InputError, open_sink
+from cleaner.corpus.work import (
+    Check,
+    Done,
+    Part,
+    audit_rows,
+    clean_record,
+    lost_task,
+    restored_part,
 )
 
 if TYPE_CHECKING:
@@ -46,16 +64,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Failure",
-    "Outcome",
+    "Options",
     "Step",
     "Summary",
     "Tally",
-    "audit_path",
-    "clean_source",
+    "audit_lines",
+    "rehearse",
     "restore",
     "run",
+    "stream",
     "verify",
 ]
+
+FEW_BYTES = 2**20  # a run that is smaller is done before workers have started
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,84 +100,103 @@ class Failure:
 class Summary:
     """What a run did, counted in documents and characters (code points), and what went wrong.
 
-    `rules` and `flags` are by name; `failed` has one entry for each flag that is an error.
+    `rules`, `sources` and `flags` are by name; a source is the host of a document's URL or else its file, and
+    has documents, characters, and removed characters ("" stands for all the smaller ones). `errors` counts the flags
+    that are errors, `failed` has the first of them. `without_text` counts records that hold no text. `bytes`
+    and `clean_bytes` are the sizes of files, `audit_bytes` that of the audit, `reused` how many tasks of `tasks`
+    were done by an earlier run, `seconds` how long this one took, `audit_time` the share of the
+    workers' time that went into the audit.
     """
 
     documents: int
     changed: int
+    edits: int
     chars: int
     clean_chars: int
+    without_text: int
+    bytes: int
+    clean_bytes: int
+    audit_bytes: int
     rules: Mapping[str, Tally]
+    sources: Mapping[str, tuple[int, int, int]]
     flags: Mapping[str, int]
+    errors: int
     skipped: tuple[Skipped, ...]
     failed: tuple[Failure, ...]
+    files: int
+    tasks: int
+    reused: int
+    seconds: float
+    audit_time: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary as what JSON can say."""
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Progress: the document just done, and how many bytes and documents are, of how many."""
+    """Progress: how much is done, of how much; `reused` bytes were done by an earlier run."""
 
-    document: str
     bytes: int
     total_bytes: int
+    files: int
+    total_files: int
     documents: int
-    total_documents: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One cleaned file: its clean bytes, its rows of the audit, and what to count."""
-
-    clean: bytes
-    rows: bytes
     chars: int
     clean_chars: int
-    hits: Mapping[str, int] = field(default_factory=dict)
-    removed: Mapping[str, int] = field(default_factory=dict)
-    flags: tuple[FlagRow, ...] = ()
+    reused: int
+    seconds: float
 
 
-def audit_path(out: str) -> str:
-    """Return where the audit of the run in `out` stands."""
-    return os.path.join(out, AUDIT_FOLDER, "audit.jsonl")
+@dataclass(slots=True)
+class _Progress:
+    """What has been done so far, told to whoever asked for it."""
 
+    total_bytes: int
+    total_files: int
+    tell: Callable[[Step], None] | None
+    begun: float = field(default_factory=time.monotonic)
+    bytes: int = 0
+    files: int = 0
+    documents: int = 0
+    chars: int = 0
+    clean_chars: int = 0
+    reused: int = 0
+    seconds: float = 0.0  # of all workers
+    audit_seconds: float = 0.0
 
-def clean_source(cleaner: Cleaner, source: Source, language: str | None = None) -> Outcome:
-    """Clean one file.
+    def done(self, task: Task, result: Done | Lost) -> TaskRow:
+        if isinstance(result, Lost):
+            return lost_task(task, result.detail)
+        self.seconds += result.seconds
+        self.audit_seconds += result.audit_seconds
+        return result.row
 
-    What is not UTF-8, and a document on which the engine fails, is kept as it is and flagged. Raises
-    `OSError` where the file cannot be read.
-    """
-    with open(source.path, "rb") as handle:
-        data = handle.read()
-    try:
-        text = decode(data)
-    except UnicodeDecodeError as error:
-        flag = FlagRow("undecodable", None, f"not UTF-8 at byte {error.start}: {error.reason}", error=True)
-        return _unchanged(source, data, None, flag)
-    try:
-        result = cleaner(text, language=language)
-        clean = result.text.encode()
-        rows = document_rows(source.name, source.path, "utf-8", result, original=data, clean=clean)
-        encoded = b"".join(map(encode_row, rows))
-    except Exception as error:
-        # Whatever it is, this document stays as it was and the run goes on.
-        detail = f"{type(error).__name__}: {error}"
-        return _unchanged(source, data, text, FlagRow("failed", None, detail, error=True))
-    hits: Counter[str] = Counter()
-    removed: Counter[str] = Counter()
-    for row in rows:
-        if isinstance(row, EditRow):
-            hits.update(dict.fromkeys(row.rules, 1))
-            removed[row.rules[-1]] += len(row.before) - len(row.after)
-    document = rows[-1]
-    flags = document.flags if isinstance(document, DocumentRow) else ()
-    return Outcome(clean, encoded, len(text), len(result.text), hits, removed, flags)
+    def add(self, row: TaskRow, *, reused: bool = False) -> None:
+        self.bytes += row.bytes
+        self.reused += row.bytes if reused else 0
+        self.files += 0 if row.part and row.end is not None and row.end < row.files[0].size else len(row.files)
+        self.documents += row.documents
+        self.chars += row.chars
+        self.clean_chars += row.clean_chars
 
-
-def _unchanged(source: Source, data: bytes, text: str | None, flag: FlagRow) -> Outcome:
-    row = unchanged_row(source.name, source.path, data, text, flag)
-    return Outcome(data, encode_row(row), row.chars, row.clean_chars, flags=(flag,))
+    def step(self, more: int = 0) -> None:
+        if self.tell is not None:
+            done = min(self.bytes + more, self.total_bytes)
+            self.tell(
+                Step(
+                    done,
+                    self.total_bytes,
+                    min(self.files, self.total_files),
+                    self.total_files,
+                    self.documents,
+                    self.chars,
+                    self.clean_chars,
+                    self.reused,
+                    time.monotonic() - self.begun,
+                )
+            )
 
 
 def run(
@@ -165,173 +205,414 @@ def run(
     out: str,
     on_progress: Callable[[Step], None] | None = None,
     *,
-    language: str | None = None,
+    options: Options | None = None,
+    jobs: int | None = None,
+    on_note: Callable[[str], None] | None = None,
 ) -> Summary:
-    """Clean the text files among and under `inputs` into `out`, with an audit in ``out/_audit``.
+    """Clean the files among and under `inputs` into `out`, with an audit in ``out/_audit``.
 
-    The audit appears last: a folder without one is a run that did not end. `language` is what the
-    documents are known to be in. Raises `InputError` for inputs and outputs that cannot be, and `OSError`
-    where the output cannot be written.
+    If `out` holds a run of the same rules, options and version, it goes on with that, and does again only
+    what inputs that changed touch; `on_note` is told what that is. `jobs` is the number of processes
+    (default: one a core, none for little work). Raises `InputError` for inputs and outputs that cannot be,
+    and `OSError` where the output cannot be written.
     """
+    options = options or Options()
     found = find(inputs)
-    prepare_output(out, inputs)
-    documents = changed = chars = clean_chars = done = 0
+    prepare_output(out, inputs, again=True)
+    with lock(out):
+        return _run(cleaner, found, out, on_progress, options, jobs, on_note or (lambda message: None))
+
+
+def _run(
+    cleaner: Cleaner,
+    found: Found,
+    out: str,
+    on_progress: Callable[[Step], None] | None,
+    options: Options,
+    jobs: int | None,
+    say: Callable[[str], None],
+) -> Summary:
+    codec = audit_codec()
+    header = run_row(cleaner.configuration, _told(options, codec))
+    tasks = list(cut(found.sources, options))
+    try:
+        old, finished = begin(out, header)
+    except AuditError as error:
+        raise InputError(
+            f"{out}: is not empty, and the record of the run in it is damaged ({error}); remove it"
+        ) from None
+    progress = _Progress(sum(source.size for source in found.sources), len(found.sources), on_progress)
+    rows, joins = _reusable(out, old, tasks, finished)
+    _tell_changes(old, tasks, rows, say)
+    if finished:
+        if len(rows) == len(tasks) == len(old.tasks):
+            return _summary([rows[task.key] for task in tasks], found, progress, reused=len(rows))
+        reopen(out, old)
+    _remove_outputs(out, old, found.sources)
+    reused = len(rows)
+    for row in rows.values():
+        progress.add(row, reused=True)
+    if reused:
+        progress.step()
+    parts = _parts_of(tasks)
+    todo = deque(Job("clean", (task, None)) for task in tasks if task.key not in rows)
+    todo.extend(_joins_to_do(parts, rows, joins))
+    # What may have killed a run before is kept at arm's length.
+    workers = _workers(
+        jobs, sum(job.about[0].size for job in todo if job.kind == "clean"), len(todo), old.header is not None
+    )
+    for job, result in run_jobs(Context(cleaner, out, options, codec), todo, workers, progress.step):
+        if job.kind == "clean":
+            task: Task = job.about[0]
+            row = progress.done(task, result)
+            append(out, row)
+            rows[row.key] = row
+            progress.add(row)
+            progress.step()
+            if row.part:
+                name = task.files[0].name
+                todo.extend(_joins_to_do({name: parts[name]}, rows, joins))
+        else:
+            name, keys = job.about
+            if isinstance(result, Lost):
+                raise OSError(f"{name}: its parts could not be put together: {result.detail}")
+            joins[name] = JoinRow(name, _as_one(keys), result)
+            append(out, joins[name])
+    ordered = [rows[task.key] for task in tasks]
+    for task, row in zip(tasks, ordered, strict=True):
+        if not row.sha256:  # it was lost, and has no audit of its own
+            with write_whole(task_path(out, f"{task.key}.audit")) as handle:
+                open_sink(handle, codec, fast=True).close()
+    finish(out, header, ordered, [joins[name] for name in parts if name in joins])
+    return _summary(ordered, found, progress, reused=reused)
+
+
+def _told(options: Options, codec: str) -> dict[str, object]:
+    told: dict[str, object] = dict(dataclasses.asdict(options.fields))
+    return {"fields": told, "language": options.language, "task_bytes": options.task_bytes, "audit": codec}
+
+
+def _workers(jobs: int | None, size: int, count: int, again: bool) -> int:
+    if jobs is None:
+        jobs = 0 if size < FEW_BYTES and not again else available()
+    return min(jobs, count)
+
+
+def _parts_of(tasks: Iterable[Task]) -> dict[str, list[str]]:
+    """Return the keys of the tasks of each file that is done in parts."""
+    parts: dict[str, list[str]] = {}
+    for task in tasks:
+        if task.part:
+            parts.setdefault(task.files[0].name, []).append(task.key)
+    return parts
+
+
+def _as_one(keys: Sequence[str]) -> str:
+    return hashlib.sha256(",".join(keys).encode()).hexdigest()[:24]
+
+
+def _joins_to_do(
+    parts: Mapping[str, Sequence[str]], rows: Mapping[str, TaskRow], joins: Mapping[str, JoinRow]
+) -> list[Job]:
+    return [
+        Job("join", (name, tuple(keys)))
+        for name, keys in parts.items()
+        if name not in joins and all(key in rows and rows[key].files[0].written >= 0 for key in keys)
+    ]
+
+
+def _reusable(
+    out: str, old: Journal, tasks: Sequence[Task], finished: bool
+) -> tuple[dict[str, TaskRow], dict[str, JoinRow]]:
+    """Return the rows of the tasks that need not be done again, and of the files that are put together."""
+    parts = _parts_of(tasks)
+    joins = {
+        name: old.joins[name]
+        for name, keys in parts.items()
+        if name in old.joins
+        and old.joins[name].keys == _as_one(keys)
+        and size_of(path_of(out, name)) == old.joins[name].size
+    }
+    numbers = {key: number for number, key in enumerate(old.tasks)}
+    rows = {}
+    for task in tasks:
+        row = old.tasks.get(task.key)
+        if row is None or any(file.written < 0 for file in row.files):
+            continue
+        audit = part_path(out, numbers[row.key], codec_of(old)) if finished else task_path(out, f"{row.key}.audit")
+        if size_of(audit) != row.audit_bytes:
+            continue
+        if row.part:
+            whole = row.files[0].name in joins or size_of(task_path(out, f"{row.key}.part")) == row.files[0].written
+        else:
+            whole = all(size_of(path_of(out, file.name)) == file.written for file in row.files)
+        if whole:
+            rows[row.key] = row
+    # A file some of whose parts must be done again needs all of them.
+    torn = {name for name, keys in parts.items() if name in joins and any(key not in rows for key in keys)}
+    for name in torn:
+        del joins[name]
+        for key in parts[name]:
+            if key in rows and size_of(task_path(out, f"{key}.part")) != rows[key].files[0].written:
+                del rows[key]
+    return rows, joins
+
+
+def _tell_changes(old: Journal, tasks: Sequence[Task], rows: Mapping[str, TaskRow], say: Callable[[str], None]) -> None:
+    if old.header is None:
+        return
+    before = {file.name: (file.size, file.stamp) for row in old.tasks.values() for file in row.files}
+    now = {file.name: (file.size, file.stamp) for task in tasks for file in task.files}
+    known = old.tasks.keys() & {task.key for task in tasks}
+    for what, names in (
+        ("changed", sorted(name for name in before.keys() & now.keys() if before[name] != now[name])),
+        ("gone", sorted(before.keys() - now.keys())),
+    ):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            say(f"{len(names)} of the inputs {'is' if len(names) == 1 else 'are'} {what}: {', '.join(names[:3])}{more}")
+    if len(known) > len(rows):
+        say(f"{len(known) - len(rows)} tasks are done again: what they wrote is missing or was changed")
+    say(f"going on with an earlier run: {len(rows)} of {len(tasks)} tasks are done")
+
+
+def _remove_outputs(out: str, old: Journal, sources: Sequence[Source]) -> None:
+    """Remove what an earlier run made of inputs that are gone."""
+    kept = {source.name for source in sources}
+    for row in old.tasks.values():
+        for file in row.files:
+            if file.name not in kept and is_safe_name(file.name):
+                remove(path_of(out, file.name))
+                folder = "" if is_remote(out) else os.path.dirname(file.name)
+                while folder:
+                    try:
+                        os.rmdir(path_of(out, folder))
+                    except OSError:
+                        break
+                    folder = os.path.dirname(folder)
+
+
+def _summary(rows: Sequence[TaskRow], found: Found, progress: _Progress, *, reused: int = 0) -> Summary:
     hits: Counter[str] = Counter()
     removed: Counter[str] = Counter()
     flags: Counter[str] = Counter()
-    failed = [Failure(skip.path, "unreadable", skip.reason) for skip in found.skipped if skip.error]
-    total = sum(source.size for source in found.sources)
-    os.makedirs(os.path.dirname(audit_path(out)))
-    with write_whole(audit_path(out)) as audit:
-        audit.write(encode_row(run_row(cleaner.configuration, {"language": language})))
-        for number, source in enumerate(found.sources, 1):
-            done += source.size
-            try:
-                outcome = clean_source(cleaner, source, language)
-            except OSError as error:
-                failed.append(Failure(source.path, "unreadable", f"cannot be read: {error.strerror}"))
-            else:
-                _write(path_of(out, source.name), outcome.clean)
-                audit.write(outcome.rows)
-                documents += 1
-                changed += bool(outcome.hits)
-                chars += outcome.chars
-                clean_chars += outcome.clean_chars
-                hits.update(outcome.hits)
-                removed.update(outcome.removed)
-                flags.update(flag.name for flag in outcome.flags)
-                failed += [
-                    Failure(source.name, flag.name, flag.detail) for flag in outcome.flags if flag.error
-                ]
-            if on_progress:
-                on_progress(Step(source.name, done, total, number, len(found.sources)))
+    sources: dict[str, list[int]] = {}
+    unreadable = [FailureRow(skip.path, "unreadable", skip.reason) for skip in found.skipped if skip.error]
+    failed = [*unreadable, *(failure for row in rows for failure in row.failed)]
+    for row in rows:
+        flags.update(row.flags)
+        for rule, (one, two) in row.rules.items():
+            hits[rule] += one
+            removed[rule] += two
+        for source, counts in row.sources.items():
+            told = sources.setdefault(source, [0, 0, 0])
+            for place, count in enumerate(counts):
+                told[place] += count
+    ranked = sorted(sources.items(), key=lambda item: (-item[1][2], -item[1][1], item[0]))
     return Summary(
-        documents=documents,
-        changed=changed,
-        chars=chars,
-        clean_chars=clean_chars,
+        documents=sum(row.documents for row in rows),
+        changed=sum(row.changed for row in rows),
+        edits=sum(row.edits for row in rows),
+        chars=sum(row.chars for row in rows),
+        clean_chars=sum(row.clean_chars for row in rows),
+        without_text=sum(row.without_text for row in rows),
+        bytes=sum(source.size for source in found.sources),
+        clean_bytes=sum(row.clean_bytes for row in rows),
+        audit_bytes=sum(row.audit_bytes for row in rows),
         rules={rule: Tally(hits[rule], removed[rule]) for rule in sorted(hits)},
+        sources={name: (one, two, three) for name, (one, two, three) in ranked},
         flags=dict(sorted(flags.items())),
+        errors=len(unreadable) + sum(row.errors for row in rows),
         skipped=found.skipped,
-        failed=tuple(failed),
+        failed=tuple(Failure(one.document, one.flag, one.detail) for one in failed),
+        files=len(found.sources),
+        tasks=len(rows),
+        reused=reused,
+        seconds=time.monotonic() - progress.begun,
+        audit_time=progress.audit_seconds / progress.seconds if progress.seconds else 0.0,
     )
 
 
-def _write(path: str, data: bytes) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with write_whole(path) as handle:
-        handle.write(data)
+def rehearse(
+    cleaner: Cleaner,
+    inputs: Sequence[str],
+    on_progress: Callable[[Step], None] | None = None,
+    *,
+    options: Options | None = None,
+    jobs: int | None = None,
+    sample: int | None = None,
+) -> Summary:
+    """Return what `run` would do; write nothing. With `sample`, on about so many documents from all over.
+
+    Raises `InputError` for inputs that cannot be.
+    """
+    options = options or Options()
+    found = find(inputs)
+    tasks = list(cut(found.sources, options))
+    limit = None
+    if sample is not None:
+        chosen = min(len(tasks), max(1, sample // 10), sample)
+        tasks = [tasks[number * len(tasks) // chosen] for number in range(chosen)] if chosen else []
+        limit = -(-sample // max(1, chosen))
+    progress = _Progress(sum(task.size for task in tasks), sum(len(task.files) for task in tasks), on_progress)
+    todo = deque(Job("clean", (task, limit)) for task in tasks)
+    rows: dict[str, TaskRow] = {}
+    workers = _workers(jobs, progress.total_bytes, len(todo), False)
+    for job, result in run_jobs(Context(cleaner, "", options, audit_codec()), todo, workers, progress.step):
+        row = progress.done(job.about[0], result)
+        rows[row.key] = row
+        progress.add(row)
+        progress.step()
+    return _summary([rows[task.key] for task in tasks], found, progress)
 
 
-def _open_audit(out: str) -> BinaryIO:
-    """Open the audit of the run in `out`; raise `InputError` where there is none."""
+def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, options: Options) -> list[Failure]:
+    """Clean what `reading` gives, in the format of `suffix`, into `writing`; return what went wrong.
+
+    Each record is written as soon as it is clean, and flushed.
+    """
+    chosen = FORMATS[suffix]
+    source = Input(reading, "", options.fields)
+    sink = open_sink(writing)
+    writer = chosen.writer(sink, source)
+    failed: list[Failure] = []
+    for record in chosen.read(source):
+        name = f"-#{record.place}"
+        text = None
+        if record.text is not None or record.problem:
+            text, rows = clean_record(cleaner, record, name, "-", options.language)
+            flags = rows[-1].flags  # type: ignore[union-attr]
+            failed += [Failure(name, flag.name, flag.detail) for flag in flags if flag.error]
+        if record.lost is None:
+            try:
+                writer.put(record, text)
+            except ValueError as error:
+                failed.append(Failure(name, "failed", f"{type(error).__name__}: {error}"))
+                writer.put(record, None)
+        writing.flush()
+    writer.close()
+    writing.flush()
+    return failed
+
+
+# ------------------------------------------------------------------ a finished run
+
+
+def _parts(out: str, journal: Journal) -> list[Part]:
+    codec = codec_of(journal)
+    parts = []
+    done: Counter[str] = Counter()
+    for number, row in enumerate(journal.tasks.values()):
+        start = done[row.files[0].name] if row.part else 0
+        parts.append(Part(row, part_path(out, number, codec), codec, start))
+        if row.part:
+            done[row.files[0].name] += row.extent
+    return parts
+
+
+def _fields(journal: Journal) -> Fields:
+    told = journal.header.options.get("fields") if journal.header else None
     try:
-        return open(audit_path(out), "rb")
-    except OSError as error:
-        raise InputError(
-            f"{out}: has no audit that can be read ({error.strerror}); is it the output of a finished run?"
-        ) from None
+        return Fields(**told) if isinstance(told, dict) else Fields()
+    except TypeError:
+        return Fields()
 
 
-def _read(path: str) -> bytes:
-    with open(path, "rb") as handle:
-        return handle.read()
+def audit_lines(out: str) -> Iterable[bytes]:
+    """Yield all rows of the audit of the finished run in `out`, as they stand there, without the header.
+
+    Raises `InputError` where there is none, `AuditError` where it is damaged.
+    """
+    for part in _parts(out, read_run(out)):
+        yield from audit_rows(part)
 
 
-def restore(out: str, to: str) -> list[str]:
+def restore(out: str, to: str, *, jobs: int | None = None) -> list[str]:
     """Write the originals of the run in `out` to the folder `to`; return the problems, a line each.
 
-    Each original is checked against its digest first: what cannot be proved is not written. Raises
-    `InputError` where `out` holds no audit, or `to` is not new or empty.
+    Each document is checked against its digest first: what cannot be proved is not written, or, where it
+    shares its file with others, stays clean. Raises `InputError` where `out` holds no audit, or `to` is not
+    new or empty.
     """
-    problems: list[str] = []
-    written: set[str] = set()
-    with _open_audit(out) as handle:
-        prepare_output(to, [out])
-        for entry in read(handle):
-            if isinstance(entry, RunRow):
-                continue
-            try:
-                if entry.name in written:
-                    raise AuditError("stands in the audit twice; restored once")
-                _write(path_of(to, entry.name), _original(out, entry))
-                written.add(entry.name)
-            except AuditError as error:
-                problems.append(_problem(entry.name, str(error)))
-    return problems
-
-
-def _original(out: str, entry: Entry) -> bytes:
-    """Return the original of a document; raise `AuditError` where it cannot be had."""
-    if entry.document is None:
-        return restore_document(entry, b"")  # which says what is wrong
-    if not is_safe_name(entry.name):
-        raise AuditError("not a name of a file in the output")
     try:
-        clean = _read(path_of(out, entry.name))
-    except OSError as error:
-        raise AuditError(f"the clean file cannot be read: {error.strerror}") from None
-    return restore_document(entry, clean)
+        journal = read_run(out)
+    except AuditError as error:
+        return [_problem("", str(error))]
+    prepare_output(to, [out])
+    parts = _parts(out, journal)
+    todo = deque(Job("restore", part) for part in parts)
+    problems: dict[str, list[str]] = {}
+    check = Check(out, _fields(journal))
+    workers = _workers(jobs, sum(part.row.clean_bytes for part in parts), len(todo), False)
+    context = Context(None, to, check=check)
+    for job, result in run_jobs(context, todo, workers):
+        problems[job.about.row.key] = [_problem("", result.detail)] if isinstance(result, Lost) else result
+    by_file: dict[str, list[str]] = {}
+    for part in parts:
+        if part.row.part:
+            by_file.setdefault(part.row.files[0].name, []).append(restored_part(to, part.row.key))
+    last = deque(
+        Job("put together", (name, paths, path_of(to, name)))
+        for name, paths in by_file.items()
+        if is_safe_name(name) and all(size_of(path) >= 0 for path in paths)
+    )
+    for _ in run_jobs(context, last, min(workers, len(last))):
+        pass
+    remove_folder(path_of(to, ".parts"))
+    return [problem for part in parts for problem in problems.get(part.row.key, [])]
 
 
-def verify(out: str, originals: Sequence[str] = ()) -> list[str]:
+def verify(out: str, originals: Sequence[str] = (), *, jobs: int | None = None) -> list[str]:
     """Check every invariant on the run in `out`; return the problems, a line each.
 
     `originals` are the inputs of the run, which need not exist any more; where given, the documents are
     compared with them. Raises `InputError` where `out` holds no audit or an original does not exist.
     """
     sources = {source.name: source.path for source in find(originals).sources} if originals else None
-    problems: list[str] = []
-    seen: set[str] = set()
-    headers = 0
-    with _open_audit(out) as handle:
-        for number, entry in enumerate(read(handle)):
-            if number == 0 and isinstance(entry, Entry) and entry.name:
-                problems.append(_problem("", "the header is missing"))
-            if isinstance(entry, RunRow):
-                headers += 1
-                continue
-            problems += [_problem(entry.name, problem) for problem in _verify(out, entry, seen, sources)]
-            seen.add(entry.name)
-    if headers > 1:
-        problems.append(_problem("", "there is more than one header"))
-    if not headers and not problems:
-        problems.append(_problem("", "it is empty"))
-    for path, name in walk(out):
-        if isinstance(name, Skipped):
-            problems.append(_problem(path, name.reason))
-        elif name not in seen and not name.startswith(f"{AUDIT_FOLDER}/"):
-            problems.append(_problem(name, "the audit has no row for this file"))
-    for name in sources or ():
-        if name not in seen:
-            problems.append(_problem(name, "the audit has no row for this original"))
+    try:
+        journal = read_run(out)
+    except AuditError as error:
+        return [_problem("", str(error))]
+    problems = _record_problems(journal)
+    parts = _parts(out, journal)
+    todo = deque(Job("verify", part) for part in parts)
+    check = Check(out, _fields(journal), sources)
+    workers = _workers(jobs, sum(part.row.clean_bytes for part in parts), len(todo), False)
+    found: dict[str, list[str]] = {}
+    for job, result in run_jobs(Context(None, out, check=check), todo, workers):
+        found[job.about.row.key] = [_problem("", result.detail)] if isinstance(result, Lost) else result
+    problems += [problem for part in parts for problem in found.get(part.row.key, [])]
+    problems += _file_problems(out, journal, sources)
     return problems
 
 
-def _verify(out: str, entry: Entry, seen: set[str], sources: Mapping[str, str] | None) -> Iterator[str]:
-    if entry.document is None:
-        yield from entry.problems
-        return
-    if not is_safe_name(entry.name):
-        yield "not a name of a file in the output"
-        return
-    if entry.name in seen:
-        yield "stands in the audit twice"
-    original = None
-    if sources is not None:
-        if entry.name not in sources:
-            yield "the original is missing"
-        else:
-            try:
-                original = _read(sources[entry.name])
-            except OSError as error:
-                yield f"the original cannot be read: {error.strerror}"
-    try:
-        clean = _read(path_of(out, entry.name))
-    except OSError as error:
-        yield f"the clean file cannot be read: {error.strerror}"
-        return
-    yield from verify_document(entry, clean, original)
+def _record_problems(journal: Journal) -> list[str]:
+    if journal.header is None:
+        return [_problem("", "the header is missing" if journal.tasks else "it is empty")]
+    return []
+
+
+def _file_problems(out: str, journal: Journal, sources: Mapping[str, str] | None) -> list[str]:
+    problems = []
+    known: dict[str, int] = {}
+    for row in journal.tasks.values():
+        for file in row.files:
+            if file.written >= 0:
+                known[file.name] = known.get(file.name, 0) + file.written
+    sizes = known | {name: join.size for name, join in journal.joins.items()}
+    for path, name in walk(out):
+        if isinstance(name, Skipped):
+            problems.append(_problem(path, name.reason))
+        elif name.startswith(f"{AUDIT_FOLDER}/"):
+            continue
+        elif name not in known:
+            problems.append(_problem(name, "the audit has no row for this file"))
+        elif name in journal.joins and size_of(path) != sizes[name]:
+            problems.append(_problem(name, f"the clean file has {size_of(path)} bytes, {sizes[name]} were written"))
+    for name in sources or ():
+        if name not in known:
+            problems.append(_problem(name, "the audit has no row for this original"))
+    return problems
 
 
 def _problem(name: str, message: str) -> str:

@@ -1,4 +1,4 @@
-"""Text files: finding them, mirroring their names, reading and writing their bytes.
+"""Files: finding them, mirroring their names, reading and writing their bytes.
 
 Names are handled as the file system gives them. Bytes of a name that are not UTF-8 travel as lone
 surrogates (`os.fsdecode`), so that every name leads back to its file. A document's name is its path in
@@ -10,41 +10,39 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import BinaryIO
+
+from cleaner.corpus.formats import is_corpus_file, suffixes
+from cleaner.corpus.store import is_remote, joined, listing, make_folder, remote_files
+from cleaner.corpus.streams import InputError
 
 __all__ = [
     "AUDIT_FOLDER",
-    "TEXT_SUFFIXES",
     "Found",
     "InputError",
     "Skipped",
     "Source",
-    "decode",
     "find",
     "is_safe_name",
     "path_of",
     "prepare_output",
     "walk",
-    "write_whole",
 ]
 
-TEXT_SUFFIXES = (".txt", ".text", ".md")
 AUDIT_FOLDER = "_audit"
-
-
-class InputError(ValueError):
-    """The inputs or the output cannot be used as asked; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to clean: its path, the name of its document, and its size in bytes when it was found."""
+    """A file to clean: its path, its name in the output, its size in bytes when it was found.
+
+    `stamp` changes when the file does: its time of change in nanoseconds, or what a bucket gives.
+    """
 
     path: str
     name: str
     size: int
+    stamp: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +63,22 @@ class Found:
 
 
 def find(inputs: Sequence[str]) -> Found:
-    """Return the text files among and under `inputs`, sorted by the bytes of their names.
+    """Return the files with text among and under `inputs`, sorted by the bytes of their names.
 
     A file keeps its own name, files in a folder their path below that folder. Links to files are read,
     links to folders are not entered: they may lead in circles. Raises `InputError` where an input does
-    not exist, where two files would have one name, or where there is no text file at all.
+    not exist, where two files would have one name, or where there is none at all.
     """
     sources: list[Source] = []
     skipped: list[Skipped] = []
     for path in inputs:
+        if is_remote(path):
+            for place, inner, size, stamp in remote_files(path):
+                if is_corpus_file(inner):
+                    sources.append(Source(place, inner, size, stamp))
+                else:
+                    skipped.append(Skipped(place, f"not a file that can be cleaned ({suffixes()})"))
+            continue
         if not os.path.exists(path):
             raise InputError(f"{path}: there is no such file or folder")
         single = not os.path.isdir(path)
@@ -88,9 +93,9 @@ def find(inputs: Sequence[str]) -> Found:
             else:
                 skipped.append(entry)
     if not sources and not any(skip.error for skip in skipped):
-        kinds = ", ".join(TEXT_SUFFIXES)
-        raise InputError(f"no text file ({kinds}) in {', '.join(inputs)}")
+        raise InputError(f"no file that can be cleaned ({suffixes()}) in {', '.join(inputs)}")
     _check_names(sources)
+    sources.sort(key=lambda source: os.fsencode(source.name).split(b"/"))
     return Found(tuple(sources), tuple(skipped))
 
 
@@ -99,6 +104,9 @@ def walk(folder: str) -> Iterator[tuple[str, str | Skipped]]:
 
     The name is the path below `folder`. The order is that of the bytes of the names, in each folder.
     """
+    if is_remote(folder):
+        yield from ((path, name) for path, name, _, _ in remote_files(folder))
+        return
     waiting = [(folder, "")]
     while waiting:
         path, name = waiting.pop()
@@ -117,15 +125,15 @@ def walk(folder: str) -> Iterator[tuple[str, str | Skipped]]:
 
 
 def _look(path: str, name: str) -> Source | Skipped:
-    if not name.lower().endswith(TEXT_SUFFIXES):
-        return Skipped(path, f"not a text file ({', '.join(TEXT_SUFFIXES)})")
+    if not is_corpus_file(name):
+        return Skipped(path, f"not a file that can be cleaned ({suffixes()})")
     try:
         status = os.stat(path)
     except OSError as error:
         return Skipped(path, f"cannot be read: {error.strerror}", error=True)
     if not stat.S_ISREG(status.st_mode):
         return Skipped(path, "not a regular file")
-    return Source(path, name, status.st_size)
+    return Source(path, name, status.st_size, str(status.st_mtime_ns))
 
 
 def _check_names(sources: Sequence[Source]) -> None:
@@ -159,14 +167,18 @@ def is_safe_name(name: str) -> bool:
 
 def path_of(folder: str, name: str) -> str:
     """Return the path of document `name` in `folder`."""
-    return os.path.join(folder, *name.split("/"))
+    return joined(folder, *name.split("/"))
 
 
-def prepare_output(out: str, inputs: Sequence[str]) -> None:
+def prepare_output(out: str, inputs: Sequence[str], *, again: bool = False) -> None:
     """Make the folder `out`.
 
-    Raises `InputError` unless it is new or empty, and apart from every folder of `inputs`.
+    Raises `InputError` unless it is new or empty (or, with `again`, holds a run), and apart from every
+    folder of `inputs`.
     """
+    if is_remote(out) or any(map(is_remote, inputs)):
+        _prepare_remote(out, inputs, again=again)
+        return
     target = os.path.realpath(out)
     for path in inputs:
         origin = os.path.realpath(path)
@@ -183,34 +195,21 @@ def prepare_output(out: str, inputs: Sequence[str]) -> None:
         entries = os.listdir(out)
     except OSError as error:
         raise InputError(f"{out}: cannot be used as a folder: {error.strerror}") from None
-    if entries:
+    if entries and not (again and AUDIT_FOLDER in entries):
+        raise InputError(f"{out}: is not empty; remove it or choose another folder")
+
+
+def _prepare_remote(out: str, inputs: Sequence[str], *, again: bool) -> None:
+    target = out.rstrip("/")
+    for path in inputs:
+        origin = path.rstrip("/")
+        if f"{target}/".startswith(f"{origin}/") or f"{origin}/".startswith(f"{target}/"):
+            raise InputError(f"{out}: the output and the input {path} must be apart; choose another folder")
+    make_folder(out)
+    entries = listing(out)
+    if entries and not (again and AUDIT_FOLDER in entries):
         raise InputError(f"{out}: is not empty; remove it or choose another folder")
 
 
 def _inside(path: str, folder: str) -> bool:
     return path.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
-
-
-def decode(data: bytes) -> str:
-    """Return `data` as UTF-8 text, every character kept: line ends, NUL and a byte order mark (U+FEFF).
-
-    Raises `UnicodeDecodeError`, whose `start` is the offset of the first bad byte.
-    """
-    return data.decode("utf-8")
-
-
-@contextmanager
-def write_whole(path: str) -> Iterator[BinaryIO]:
-    """Open a file that appears at `path` when the block ends, whole, or, if it fails, not at all."""
-    folder = os.path.dirname(path) or "."
-    temporary = os.path.join(folder, f".cleaner-{os.getpid()}-{os.urandom(4).hex()}.tmp")
-    try:
-        with open(temporary, "xb") as handle:
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise

@@ -1,0 +1,662 @@
+"""The formats of files: how documents are read from one, and put back with nothing else changed.
+
+A format is an entry of `FORMATS`. It reads records, one at a time, each with what is needed to write it
+again, and writes each with another text or as it was. Reading what it wrote gives as many records, in the
+same order, so that an audit that follows the order leads back.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+
+from cleaner.corpus.records import Fields, Input, Record, Writer
+from cleaner.corpus.streams import (
+    MAX_RECORD,
+    Damage,
+    InputError,
+    Line,
+    Sink,
+    blocks,
+    lines,
+    split_name,
+)
+
+__all__ = [
+    "FORMATS",
+    "Fields",
+    "Format",
+    "Input",
+    "Record",
+    "Writer",
+    "decode",
+    "format_of",
+    "is_corpus_file",
+    "suffixes",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of files.
+
+    `rest` gives what cleaning leaves alone of a record. `unit` is what a large file is cut by: ``bytes`` (at
+    lines), ``groups`` (of rows), or empty if it is read in one go. With `single`, a file is one document.
+    """
+
+    read: Callable[[Input], Iterator[Record]]
+    writer: Callable[[Sink, Input], Writer]
+    rest: Callable[[Record, Fields], object]
+    unit: str = ""
+    single: bool = False
+    compressed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _BytesWriter:
+    """Writes records whose `raw` is bytes; `replace` gives those of a record with another text."""
+
+    sink: Sink
+    replace: Callable[[Record, str], bytes]
+    cut: bool = False
+
+    def put(self, record: Record, text: str | None) -> None:
+        self.sink.put(record.raw if text is None else self.replace(record, text))
+        if self.cut:
+            self.sink.cut()
+
+    def close(self) -> None:
+        self.sink.close()
+
+
+def _bytes_writer(replace: Callable[[Record, str], bytes], *, cut: bool = False) -> Callable[[Sink, Input], Writer]:
+    return lambda sink, source: _BytesWriter(sink, replace, cut)
+
+
+def _around_span(record: Record, fields: Fields) -> object:
+    start, end = record.span
+    return record.raw[:start], record.raw[end:]
+
+
+def _lost(damage: Damage) -> Record:
+    return Record(damage.start, None, problem=damage.detail, lost=damage)
+
+
+_TOO_LONG = f"longer than {MAX_RECORD >> 20} MiB"
+
+# ------------------------------------------------------------------ text
+
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32-le"),
+    (b"\0\0\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+
+
+FEW_BAD = 4  # bytes that are not UTF-8; a guess from fewer is worth nothing
+
+
+def decode(data: bytes, encoding: str | None = "utf-8") -> tuple[str, str]:
+    r"""Return `data` as text, every character kept, and the encoding it is in.
+
+    A byte order mark decides and stays, as U+FEFF; then UTF-8 is tried, then `encoding`, or, if that is None,
+    what charset-normalizer finds. Raises `UnicodeDecodeError` unless the text gives the same bytes again; its
+    `start` is the offset of the first bad byte.
+
+    >>> decode(b"\xef\xbb\xbfa\r\n"), decode("\ufeffa".encode("utf-16-le"))
+    (('\ufeffa\r\n', 'utf-8'), ('\ufeffa', 'utf-16-le'))
+    >>> decode(b"caf\xe9", "cp1252")
+    ('café', 'cp1252')
+    """
+    try:
+        return data.decode(), "utf-8"
+    except UnicodeDecodeError as error:
+        failure = error
+    marked = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    for name in (marked, encoding or _guess(data)):
+        if name is None:
+            continue
+        try:
+            text = data.decode(name)
+            if text.encode(name) == data:
+                return text, name
+        except (UnicodeError, LookupError):
+            pass
+    raise failure
+
+
+def _guess(data: bytes) -> str | None:
+    """Return the encoding that `data` is most likely in; None where that would be chance."""
+    text = data.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    if bad < FEW_BAD or bad < len(text) - len(text.encode("ascii", "ignore")) - bad:
+        return None  # damaged UTF-8 rather than something else
+    try:
+        import charset_normalizer
+    except ImportError:
+        return None
+    found = charset_normalizer.from_bytes(data).best()
+    return found.encoding.replace("_", "-") if found is not None else None
+
+
+def _read_text(source: Input) -> Iterator[Record]:
+    parts: list[bytes] = []
+    size = place = 0
+    problem = ""
+    for block in blocks(source.handle, source.codec):
+        if isinstance(block, Damage):
+            yield _lost(block)
+            continue
+        parts.append(block)
+        size += len(block)
+        while size > MAX_RECORD:
+            data = b"".join(parts)
+            problem = _TOO_LONG
+            yield Record(place, None, data[:MAX_RECORD], problem=problem)
+            parts, size, place = [data[MAX_RECORD:]], size - MAX_RECORD, place + MAX_RECORD
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    if problem:
+        yield Record(place, None, data, problem=problem)
+        return
+    try:
+        text, encoding = decode(data, source.fields.encoding)
+    except UnicodeDecodeError as error:
+        yield Record(0, None, data, problem=f"not UTF-8 at byte {error.start}: {error.reason}")
+    else:
+        yield Record(0, text, data, (0, len(data)), encoding=encoding)
+
+
+def _replace_text(record: Record, text: str) -> bytes:
+    return text.encode(record.encoding)
+
+
+# ------------------------------------------------------------------ JSON Lines
+
+_RAW_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_STRING_DECODER = msgspec.json.Decoder(str)
+_KEY = re.compile(rb'[ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
+_NEXT = re.compile(rb"[ \t\r\n]*([,}])")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_NOT_JSON = re.compile(rb"(?<=[:\[, \t])(?:NaN|-?Infinity)(?=[,\]} \t])")
+_NO_FIELD = object()
+
+
+class _Malformed(ValueError):
+    """A line is not the JSON object it should be."""
+
+
+def _members(data: bytes) -> tuple[dict[str, msgspec.Raw], bytes]:
+    """Return the raw values of an object, and the bytes that were read: as long as `data`.
+
+    They differ only in what JSON proper does not know: lone surrogates, NaN and infinities are replaced to
+    get past them.
+    """
+    try:
+        return _RAW_DECODER.decode(data), data
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        problem = str(error)
+    masked = _NOT_JSON.sub(lambda match: b"0".ljust(len(match[0])), _SURROGATE.sub(rb"\\u0020", data))
+    if masked != data:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            return _RAW_DECODER.decode(masked), masked
+    raise _Malformed(problem)
+
+
+def _find(data: bytes, path: Sequence[str]) -> tuple[int, int] | None:
+    """Return where the value at `path` stands in the object `data`; None where there is none."""
+    offset = 0
+    after: re.Match[bytes] | None = None
+    for depth, name in enumerate(path):
+        members, data = _members(data)
+        if name not in members:
+            return None
+        at = data.index(b"{") + 1
+        found = None
+        for key, raw in members.items():
+            match = _KEY.match(data, at)
+            size = len(bytes(raw))
+            if match is None or data[match.end() : match.end() + size] != bytes(raw):
+                raise _Malformed("a field stands in the object twice")
+            after = _NEXT.match(data, match.end() + size)
+            if after is None:
+                raise _Malformed("a field stands in the object twice")
+            if key == name:
+                found = (match.end(), match.end() + size)
+            at = after.end()
+        if after is None or after[1] != b"}" or found is None:
+            raise _Malformed("a field stands in the object twice")
+        offset += found[0]
+        data = data[found[0] : found[1]]
+        if depth < len(path) - 1 and not data.startswith(b"{"):
+            return None
+    return offset, offset + len(data)
+
+
+def _string(data: bytes) -> str | None:
+    """Return the string that `data` says in JSON; None if it says something else."""
+    if not data.startswith(b'"'):
+        return None
+    try:
+        return _STRING_DECODER.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        try:
+            value = json.loads(data.decode(), strict=False)
+        except ValueError as error:
+            raise _Malformed(str(error)) from None
+        return value if isinstance(value, str) else None
+
+
+def _scalar(members: dict[str, msgspec.Raw], data: bytes, field: str) -> str | None:
+    """Return a field's value as text, None if it has none or is more than a scalar."""
+    name, _, inner = field.partition(".")
+    raw = members.get(name)
+    if raw is None:
+        return None
+    value = bytes(raw)
+    try:
+        if inner:
+            return _scalar(_members(value)[0], value, inner) if value.startswith(b"{") else None
+        if value.startswith(b'"'):
+            return _string(value)
+    except _Malformed:
+        return None
+    return None if value in (b"null", b"true", b"false") or value[:1] in (b"{", b"[") else value.decode()
+
+
+def _read_json_lines(source: Input) -> Iterator[Record]:
+    for line in _lines_of(source):
+        if isinstance(line, Damage):
+            yield _lost(line)
+        elif not line.whole:
+            yield Record(line.place, None, line.data, problem=_TOO_LONG)
+        elif not line.data.strip():
+            yield Record(line.place, None, line.data)
+        else:
+            yield _json_record(line.place, line.data, source.fields)
+
+
+def _lines_of(source: Input) -> Iterator[Line | Damage]:
+    if source.codec or not source.start:
+        yield from lines(blocks(source.handle, source.codec), 0, source.end)
+        return
+    # The line that the place before the start is in belongs to the part before this one.
+    source.handle.seek(source.start - 1)
+    found = lines(blocks(source.handle), source.start - 1)
+    for line in found:
+        if isinstance(line, Line) and line.data.endswith(b"\n"):
+            break
+    for line in found:
+        if source.end is not None and isinstance(line, Line) and line.place >= source.end and line.whole:
+            return
+        yield line
+
+
+def _json_record(place: int, raw: bytes, fields: Fields) -> Record:
+    mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
+    data = raw[mark:]
+    try:
+        span = _find(data, fields.text.split("."))
+        text = None if span is None else _string(data[span[0] : span[1]])
+        if text is None or span is None:
+            return Record(place, None, raw)
+        members, _ = _members(data)
+    except _Malformed as error:
+        return Record(place, None, raw, problem=f"not a JSON object: {error}")
+    return Record(
+        place,
+        text,
+        raw,
+        (mark + span[0], mark + span[1]),
+        id=_scalar(members, data, fields.id),
+        url=_scalar(members, data, fields.url),
+        language=_scalar(members, data, fields.language),
+    )
+
+
+def _replace_json(record: Record, text: str) -> bytes:
+    start, end = record.span
+    if not record.raw[start:end].isascii():
+        try:
+            return bytes(record.raw[:start] + msgspec.json.encode(text) + record.raw[end:])
+        except UnicodeEncodeError:
+            pass
+    value = json.dumps(text)  # what is written in ASCII stays so
+    if json.loads(value) != text:
+        raise ValueError("JSON cannot say this text: two halves of a character would become one")
+    return bytes(record.raw[:start] + value.encode() + record.raw[end:])
+
+
+# ------------------------------------------------------------------ CSV
+
+_CSV_FIELDS = {
+    delimiter: re.compile(rb'[ ]*"(?:[^"]|"")*"[ ]*(?=%b|[\r\n]|\Z)|[^%b\r\n]*' % (delimiter, delimiter))
+    for delimiter in (b",", b"\t", b";")
+}
+
+
+def _read_csv(source: Input) -> Iterator[Record]:
+    """Read records of the first one's shape: RFC 4180, with the delimiter that the names of the fields show."""
+    names: list[str] | None = None
+    delimiter = b","
+    for record in _csv_lines(source):
+        if record.problem or record.lost or not record.raw.strip():
+            yield record
+            continue
+        raw = record.raw
+        if names is None:
+            mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
+            line = raw.partition(b"\n")[0]
+            delimiter = max((b",", b"\t", b";"), key=line.count)
+            names = [_csv_value(raw[start:end]) for start, end in _csv_spans(raw, delimiter, mark)]
+            yield record
+            continue
+        spans = _csv_spans(raw, delimiter, 0)
+        try:
+            if len(spans) != len(names):
+                raise ValueError(f"{len(spans)} fields where there are {len(names)} names")
+            if any(_is_torn(raw[start:end]) for start, end in spans):
+                raise ValueError("a quote stands inside a field")
+            values = {
+                name: (_csv_value(raw[start:end]), (start, end))
+                for name, (start, end) in zip(names, spans, strict=True)
+                if name in (source.fields.text, source.fields.id, source.fields.url, source.fields.language)
+            }
+        except ValueError as error:
+            yield Record(record.place, None, raw, problem=f"not a record: {error}")
+            continue
+        found = values.get(source.fields.text)
+        others = {name: value or None for name, (value, _) in values.items()}
+        yield Record(
+            record.place,
+            found[0] if found else None,
+            raw,
+            found[1] if found else (0, 0),
+            id=others.get(source.fields.id),
+            url=others.get(source.fields.url),
+            language=others.get(source.fields.language),
+        )
+
+
+def _csv_lines(source: Input) -> Iterator[Record]:
+    """Yield records as bytes: lines, and what follows them as long as a quote is open."""
+    pending: list[Line] = []
+    size = quotes = 0
+    for line in _lines_of(source):
+        if isinstance(line, Damage):
+            if pending:
+                # Left open, the quote would swallow what follows in the output.
+                raw = b"".join(one.data for one in pending)
+                yield Record(pending[0].place, None, raw.removesuffix(b"\n") + b'"\n')
+                pending, size, quotes = [], 0, 0
+            yield _lost(line)
+            continue
+        pending.append(line)
+        size += len(line.data)
+        quotes += line.data.count(b'"')
+        if size > MAX_RECORD or not line.whole:
+            yield from (Record(one.place, None, one.data, problem=_TOO_LONG) for one in pending)
+        elif quotes % 2:
+            continue
+        else:
+            yield Record(pending[0].place, None, b"".join(one.data for one in pending))
+        pending, size, quotes = [], 0, 0
+    if pending:
+        yield _csv_open(pending)
+
+
+def _csv_open(pending: Sequence[Line]) -> Record:
+    raw = b"".join(one.data for one in pending)
+    return Record(pending[0].place, None, raw, problem="not a record: a quote is never closed")
+
+
+def _csv_spans(raw: bytes, delimiter: bytes, at: int) -> list[tuple[int, int]]:
+    pattern = _CSV_FIELDS[delimiter]
+    spans = []
+    while True:
+        match = pattern.match(raw, at)
+        assert match is not None  # the pattern takes nothing, too
+        spans.append(match.span())
+        at = match.end() + 1
+        if raw[match.end() : at] != delimiter:
+            return spans
+
+
+def _is_torn(data: bytes) -> bool:
+    """Say whether quotes stand in a field that are not its own: there, readers disagree."""
+    quoted = data.strip(b" ")
+    proper = len(quoted) > 1 and quoted.startswith(b'"') and quoted.endswith(b'"')
+    return b'"' in (quoted[1:-1].replace(b'""', b"") if proper else data)
+
+
+def _csv_value(data: bytes) -> str:
+    quoted = data.strip(b" ")
+    if quoted.startswith(b'"') and quoted.endswith(b'"') and len(quoted) > 1:
+        data = quoted[1:-1].replace(b'""', b'"')
+    return data.decode()
+
+
+def _replace_csv(record: Record, text: str) -> bytes:
+    start, end = record.span
+    data = text.encode()
+    if record.raw[start:end].strip(b" ").startswith(b'"') or re.search(rb'[",;\t\r\n]|^ | \Z', data):
+        data = b'"' + data.replace(b'"', b'""') + b'"'
+    return bytes(record.raw[:start] + data + record.raw[end:])
+
+
+# ------------------------------------------------------------------ WET
+
+_LENGTH = re.compile(rb"(?im)^content-length:[ \t]*(\d{1,18})[ \t]*(?=\r?$)")
+_BLOCK_DIGEST = re.compile(rb"(?im)^warc-block-digest:[ \t]*sha1:([A-Z2-7]{32})[ \t]*(?=\r?$)")
+# ISO 639-3, which crawls use, for languages that have a shorter tag.
+_SHORT_TAGS = dict(
+    pair.split("-")
+    for pair in (
+        "ara-ar ben-bn bul-bg cat-ca ces-cs dan-da deu-de ell-el eng-en est-et fas-fa fin-fi fra-fr heb-he "
+        "hin-hi hrv-hr hun-hu ind-id ita-it jpn-ja kor-ko lav-lv lit-lt msa-ms nld-nl nor-no pol-pl por-pt "
+        "ron-ro rus-ru slk-sk slv-sl spa-es srp-sr swe-sv tam-ta tha-th tur-tr ukr-uk urd-ur vie-vi zho-zh"
+    ).split()
+)
+
+
+@dataclass(slots=True)
+class _Buffer:
+    """Bytes of a stream, looked at before they are taken."""
+
+    source: Iterator[bytes | Damage]
+    data: bytes = b""
+    place: int = 0
+    damage: Damage | None = None
+
+    def fill(self, size: int) -> bool:
+        """Have `size` bytes at hand; say whether there are as many before the end or damage."""
+        parts, have = [self.data], len(self.data)
+        while have < size and self.damage is None:
+            block = next(self.source, None)
+            if block is None:
+                break
+            if isinstance(block, Damage):
+                self.damage = block
+                break
+            parts.append(block)
+            have += len(block)
+        self.data = b"".join(parts)
+        return have >= size
+
+    def find(self, what: bytes, start: int, limit: int) -> int:
+        """Return where `what` is after `start`, -1 where it is not in `limit` bytes."""
+        while (found := self.data.find(what, start)) < 0:
+            have = len(self.data)
+            if have > limit or not self.fill(have + 1):
+                return -1
+        return found
+
+    def take(self, size: int) -> bytes:
+        data, self.data = self.data[:size], self.data[size:]
+        self.place += len(data)
+        return data
+
+
+def _read_wet(source: Input) -> Iterator[Record]:
+    buffer = _Buffer(blocks(source.handle, source.codec))
+    while True:
+        at = buffer.place
+        if not buffer.fill(1):
+            if buffer.damage is None:
+                return
+            yield _lost(buffer.damage)
+            buffer.damage = None
+            continue
+        end = buffer.find(b"\r\n\r\n", 0, 2**16)
+        header = buffer.data[: end + 4] if end >= 0 else b""
+        length = _LENGTH.search(header)
+        if not header.startswith(b"WARC/") or length is None:
+            yield Record(at, None, _resync(buffer), problem=f"no WARC record at byte {at}")
+            continue
+        size = int(length[1])
+        if size > MAX_RECORD:
+            yield Record(at, None, buffer.take(len(header)), problem=_TOO_LONG)
+            left = size + 4
+            while left and buffer.fill(1):
+                piece = buffer.take(min(left, MAX_RECORD))
+                left -= len(piece)
+                yield Record(at, None, piece, problem=_TOO_LONG)
+            continue
+        total = len(header) + size + 4
+        if not buffer.fill(total) or buffer.data[total - 4 : total] != b"\r\n\r\n":
+            problem = f"the WARC record at byte {at} does not end where it should"
+            yield Record(at, None, _resync(buffer), problem=problem)
+            continue
+        yield _wet_record(at, buffer.take(total), len(header), size)
+
+
+def _resync(buffer: _Buffer) -> bytes:
+    """Take bytes up to what may be the next record."""
+    found = buffer.find(b"\nWARC/1.", 0, MAX_RECORD)
+    data = buffer.take(found + 1 if found >= 0 else max(1, len(buffer.data)))
+    # What damage cut off must end, so that the next record is found in the output, too.
+    return data + b"\r\n\r\n" if buffer.damage is not None and not buffer.data else data
+
+
+def _wet_record(place: int, raw: bytes, start: int, size: int) -> Record:
+    headers: dict[str, str] = {}
+    for line in raw[:start].decode("utf-8", "replace").split("\r\n")[1:]:
+        name, _, value = line.partition(":")
+        headers.setdefault(name.strip().lower(), value.strip())
+    if headers.get("warc-type") != "conversion":
+        return Record(place, None, raw)
+    try:
+        text = raw[start : start + size].decode()
+    except UnicodeDecodeError as error:
+        return Record(place, None, raw, problem=f"not UTF-8 at byte {error.start} of the record: {error.reason}")
+    language = headers.get("warc-identified-content-language", "").partition(",")[0]
+    return Record(
+        place,
+        text,
+        raw,
+        (start, start + size),
+        id=headers.get("warc-record-id"),
+        url=headers.get("warc-target-uri"),
+        language=_SHORT_TAGS.get(language, language) or None,
+    )
+
+
+def _sha1(data: bytes) -> bytes:
+    return base64.b32encode(hashlib.sha1(data, usedforsecurity=False).digest())
+
+
+def _replace_wet(record: Record, text: str) -> bytes:
+    start, end = record.span
+    header, body = record.raw[:start], record.raw[start:end]
+    data = text.encode()
+    header = _in_header(header, _LENGTH, str(len(data)).encode())
+    found = _BLOCK_DIGEST.search(header)
+    if found and found[1] == _sha1(body):  # a digest that was wrong stays as it was
+        header = _in_header(header, _BLOCK_DIGEST, _sha1(data))
+    return bytes(header + data + record.raw[end:])
+
+
+def _in_header(header: bytes, pattern: re.Pattern[bytes], value: bytes) -> bytes:
+    found = pattern.search(header)
+    return header if found is None else header[: found.start(1)] + value + header[found.end(1) :]
+
+
+def _wet_rest(record: Record, fields: Fields) -> object:
+    start, end = record.span
+    header = record.raw[:start] if end else record.raw
+    return _in_header(_in_header(header, _LENGTH, b""), _BLOCK_DIGEST, b""), record.raw[end:] if end else b""
+
+
+# ------------------------------------------------------------------ the table
+
+
+def _read_parquet(source: Input) -> Iterator[Record]:
+    from cleaner.corpus.parquet import read
+
+    yield from read(source)
+
+
+def _parquet_writer(sink: Sink, source: Input) -> Writer:
+    from cleaner.corpus.parquet import open_writer
+
+    return open_writer(sink, source)
+
+
+def _parquet_rest(record: Record, fields: Fields) -> object:
+    from cleaner.corpus.parquet import rest
+
+    return rest(record, fields)
+
+
+_TEXT = Format(_read_text, _bytes_writer(_replace_text), lambda record, fields: None, single=True)
+_JSON_LINES = Format(_read_json_lines, _bytes_writer(_replace_json), _around_span, unit="bytes")
+_CSV = Format(_read_csv, _bytes_writer(_replace_csv), _around_span)
+_WET = Format(_read_wet, _bytes_writer(_replace_wet, cut=True), _wet_rest)
+_PARQUET = Format(_read_parquet, _parquet_writer, _parquet_rest, unit="groups", compressed=False)
+
+FORMATS: dict[str, Format] = {
+    ".txt": _TEXT,
+    ".text": _TEXT,
+    ".md": _TEXT,
+    ".jsonl": _JSON_LINES,
+    ".ndjson": _JSON_LINES,
+    ".csv": _CSV,
+    ".tsv": _CSV,
+    ".parquet": _PARQUET,
+    ".wet": _WET,
+}
+# Corpora come as .json.gz or .json.zst with an object a line; a plain .json file is something else.
+COMPRESSED_FORMATS: dict[str, Format] = {".json": _JSON_LINES}
+
+
+def suffixes() -> str:
+    """Return the suffixes of the files that can be cleaned, as one line."""
+    return ", ".join(FORMATS)
+
+
+def is_corpus_file(name: str) -> bool:
+    """Say whether the suffix of `name` is that of a format.
+
+    >>> [is_corpus_file(name) for name in ("a.txt", "a.JSONL.zst", "a.json", "a.json.gz", "a.parquet.gz")]
+    [True, True, False, True, False]
+    """
+    suffix, codec = split_name(name)
+    found = FORMATS.get(suffix)
+    if codec:
+        return suffix in COMPRESSED_FORMATS or (found is not None and found.compressed)
+    return found is not None
+
+
+def format_of(name: str) -> Format:
+    """Return the format of a file for which `is_corpus_file` holds; raise `InputError` for others."""
+    if not is_corpus_file(name):
+        raise InputError(f"{name}: not a file that can be cleaned ({suffixes()}, each also as .gz or .zst)")
+    suffix, _ = split_name(name)
+    return FORMATS.get(suffix) or COMPRESSED_FORMATS[suffix]

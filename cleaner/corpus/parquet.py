@@ -1,0 +1,288 @@
+"""Parquet: row groups, schema, metadata and every other column stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cleaner.corpus.records import Fields, Input, Record
+from cleaner.corpus.store import open_read
+from cleaner.corpus.streams import MAX_RECORD, Damage, InputError, Sink
+
+try:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+except ImportError:
+    raise InputError(".parquet files need the package pyarrow: pip install 'cleaner[parquet]'") from None
+
+__all__ = ["ParquetWriter", "group_sizes", "join", "open_writer", "read", "rest"]
+
+ROWS = 500  # read at a time
+GROUP_BYTES = 64 * 2**20  # a group that is larger in memory is written as several
+_STRINGS = (pa.string(), pa.large_string(), pa.string_view())
+
+
+# What the metadata calls compressions, as the writer wants to hear it.
+_CODECS = {"UNCOMPRESSED": "NONE", "LZ4_RAW": "LZ4", "LZO": "SNAPPY"}
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some rows of one row group of a file."""
+
+    file: Any
+    group: int
+    rows: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    batch: Batch
+    index: int
+
+
+def group_sizes(handle: Any) -> list[int]:
+    """Return the bytes of each row group; raise `OSError` or `ValueError` for what is no Parquet file."""
+    metadata = _open(handle).metadata
+    return [_group_size(metadata.row_group(group)) for group in range(metadata.num_row_groups)]
+
+
+def _open(handle: Any) -> Any:
+    try:
+        return pq.ParquetFile(handle, memory_map=False, pre_buffer=False)
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None):
+            raise
+        raise ValueError(f"not a Parquet file: {_words(error)}") from None
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _group_size(group: Any) -> int:
+    return sum(group.column(number).total_compressed_size for number in range(group.num_columns))
+
+
+def read(source: Input) -> Iterator[Record]:
+    """Yield the rows of the groups from `start` up to `end`; the bytes of what is no Parquet file."""
+    fields = source.fields
+    try:
+        file = _open(source.handle)
+    except ValueError as error:
+        # Kept as it is, in pieces, like any record that is none.
+        source.handle.seek(0)
+        at = 0
+        while data := source.handle.read(MAX_RECORD):
+            yield Record(at, None, data, problem=str(error))
+            at += len(data)
+        return
+    end = file.num_row_groups if source.end is None else source.end
+    for group in range(source.start, end):
+        place = sum(file.metadata.row_group(before).num_rows for before in range(group))
+        try:
+            for rows in file.iter_batches(batch_size=ROWS, row_groups=[group], use_threads=False):
+                batch = Batch(file, group, rows)
+                texts = _values(rows, fields.text, strings=True)
+                if texts is None:
+                    texts = [None] * rows.num_rows
+                others = [_values(rows, name) for name in (fields.id, fields.url, fields.language)]
+                for index, text in enumerate(texts):
+                    ids, urls, languages = (_text(column, index) for column in others)
+                    yield Record(place + index, text, _Row(batch, index), id=ids, url=urls, language=languages)
+                place += rows.num_rows
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            columns = file.metadata.row_group(group)
+            start = min(_chunk_start(columns.column(number)) for number in range(columns.num_columns))
+            damage = Damage(start, start + _group_size(columns), f"row group {group} cannot be read: {_words(error)}")
+            yield Record(place, None, _Row(Batch(file, group, None), -1), problem=damage.detail, lost=damage)
+
+
+def _chunk_start(column: Any) -> int:
+    offsets = (column.dictionary_page_offset, column.data_page_offset)
+    return int(min(offset for offset in offsets if offset))
+
+
+def _text(column: Sequence[Any] | None, index: int) -> str | None:
+    value = column[index] if column is not None else None
+    return str(value) if isinstance(value, (str, int)) else None
+
+
+def _values(rows: Any, path: str, *, strings: bool = False) -> list[Any] | None:
+    """Return the values of a column, nested by dots; None if there is none (or, if `strings`, none of text)."""
+    names = _path(rows, path)
+    if names[0] not in rows.schema.names:
+        return None
+    column = rows.column(names[0])
+    for name in names[1:]:
+        if not pa.types.is_struct(column.type) or column.type.get_field_index(name) < 0:
+            return None
+        column = pc.struct_field(column, name)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if strings and column.type not in _STRINGS:
+        return None
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _with_texts(column: Any, names: Sequence[str], texts: list[str | None]) -> Any:
+    """Return `column` with the texts put into it, or into the part of its structs that `names` lead to."""
+    if not names:
+        array = pa.array(texts, pa.large_string() if pa.types.is_dictionary(column.type) else column.type)
+        return array.cast(column.type) if pa.types.is_dictionary(column.type) else array
+    index = column.type.get_field_index(names[0])
+    parts = [pc.struct_field(column, [number]) for number in range(column.type.num_fields)]
+    parts[index] = _with_texts(parts[index], names[1:], texts)
+    members = [column.type.field(number) for number in range(column.type.num_fields)]
+    return pa.StructArray.from_arrays(parts, fields=members, mask=column.is_null())
+
+
+def rest(record: Record, fields: Fields) -> object:
+    """Return what cleaning leaves alone of a row, as text."""
+    if not isinstance(record.raw, _Row) or record.raw.index < 0:
+        return None
+    rows = record.raw.batch.rows.slice(record.raw.index, 1)
+    (values,) = rows.to_pylist()
+    inner, (*path, name) = values, _path(rows, fields.text)
+    for step in path:
+        inner = inner.get(step) if isinstance(inner, dict) else None
+    if isinstance(inner, dict):
+        inner.pop(name, None)
+    return repr(values)
+
+
+def _path(rows: Any, path: str) -> list[str]:
+    return [path] if path in rows.schema.names else path.split(".")
+
+
+@dataclass(slots=True)
+class ParquetWriter:
+    """Writes rows in groups like those they were read from."""
+
+    sink: Sink
+    fields: Fields
+    writer: Any = None
+    batch: Batch | None = None
+    kept: list[int] = field(default_factory=list)
+    texts: dict[int, str] = field(default_factory=dict)
+    held: list[Any] = field(default_factory=list)
+    size: int = 0
+    groups: int = 0
+
+    def put(self, record: Record, text: str | None) -> None:
+        """Take one row."""
+        if isinstance(record.raw, bytes):
+            self.sink.put(record.raw)
+            return
+        row: _Row = record.raw
+        if row.batch is not self.batch:
+            self._end_batch(row.batch)
+        if row.index >= 0:
+            self.kept.append(row.index)
+            if text is not None:
+                text.encode()  # raises where the text holds lone surrogates
+                self.texts[row.index] = text
+
+    def close(self) -> None:
+        """Write what is held back, and the end of the file."""
+        self._end_batch(None)
+        if self.writer is not None:
+            self.writer.close()
+        self.sink.close()
+
+    def _end_batch(self, following: Batch | None) -> None:
+        batch, self.batch = self.batch, following
+        if batch is not None and batch.rows is not None and self.kept:
+            rows = batch.rows
+            if self.texts:
+                path = self.fields.text
+                names = _path(rows, path)
+                number = rows.schema.get_field_index(names[0])
+                texts = _values(rows, path, strings=True) or []
+                for index, text in self.texts.items():
+                    texts[index] = text
+                column = _with_texts(rows.column(number), names[1:], texts)
+                rows = rows.set_column(number, rows.schema.field(number), column)
+            if len(self.kept) < rows.num_rows:
+                rows = rows.take(pa.array(self.kept))
+            self.held.append(rows)
+            self.size += rows.nbytes
+        self.kept, self.texts = [], {}
+        if batch is not None and (following is None or following.group != batch.group or self.size > GROUP_BYTES):
+            self._write(batch.file)
+
+    def _write(self, file: Any) -> None:
+        if self.held:
+            table = pa.Table.from_batches(self.held)
+            self.writer.write_table(table, row_group_size=max(1, table.num_rows))
+            self.groups += 1
+        self.held, self.size = [], 0
+
+
+def open_writer(sink: Sink, source: Input) -> ParquetWriter:
+    """Return a writer for a file like the one that `source` reads."""
+    try:
+        file = _open(source.handle)
+    except ValueError:
+        return ParquetWriter(sink, source.fields)
+    return ParquetWriter(sink, source.fields, _writer(sink, file))
+
+
+def _writer(sink: Sink, file: Any) -> Any:
+    """Return a writer for a file like `file`: the same schema, metadata and compression."""
+    compression: Any = "snappy"
+    if file.metadata.num_row_groups and file.metadata.num_columns:
+        group = file.metadata.row_group(0)
+        compression = {
+            group.column(number).path_in_schema: _CODECS.get(name := group.column(number).compression, name)
+            for number in range(group.num_columns)
+        }
+    return pq.ParquetWriter(_Handle(sink), file.schema_arrow, compression=compression)
+
+
+@dataclass(slots=True)
+class _Handle:
+    """A file that only a writer needs."""
+
+    sink: Sink
+    closed: bool = False
+
+    def write(self, data: Any) -> int:
+        self.sink.put(bytes(data))
+        return len(data)
+
+    def tell(self) -> int:
+        return self.sink.written
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+
+def join(sink: Sink, parts: Sequence[str]) -> None:
+    """Put the row groups of files of one schema together."""
+    writer = None
+    for part in parts:
+        with open_read(part) as handle:
+            file = _open(handle)
+            if writer is None:
+                writer = _writer(sink, file)
+            for group in range(file.num_row_groups):
+                writer.write_table(file.read_row_group(group, use_threads=False))
+    if writer is not None:
+        writer.close()
+    sink.close()

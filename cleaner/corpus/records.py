@@ -1,0 +1,67 @@
+"""What formats and those who use them hand each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+
+from cleaner.corpus.streams import Damage
+
+__all__ = ["Fields", "Input", "Record", "Writer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Which fields of a record are what; a dot leads into a nested one.
+
+    A record needs none of them but `text`. `encoding` is what text files without a byte order mark are in;
+    None means UTF-8 or, where that fails, what charset-normalizer finds, if it is installed.
+    """
+
+    text: str = "text"
+    id: str = "id"
+    url: str = "url"
+    language: str = "language"
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file, or the part of one that a task reads: ``[start, end)`` in the units of the format."""
+
+    handle: BinaryIO
+    codec: str
+    fields: Fields
+    start: int = 0
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: the document in it, if there is one, and what it takes to write it again.
+
+    `place` tells it from the others of its file. Without `text` there is nothing to clean: `problem` says
+    why that is an error, if it is, and `raw` is copied. `lost` is the stretch of the file that could not be read
+    at all; no record stands for it in the output. `span` is where the text is in `raw`.
+    """
+
+    place: int
+    text: str | None
+    raw: Any = b""
+    span: tuple[int, int] = (0, 0)
+    problem: str = ""
+    lost: Damage | None = None
+    id: str | None = None
+    url: str | None = None
+    language: str | None = None
+    encoding: str = "utf-8"
+
+
+class Writer(Protocol):
+    """Takes records with their new text, None to leave one as it is, and ends."""
+
+    def put(self, record: Record, text: str | None) -> None:
+        """Write one record. Raises `ValueError`, and writes nothing, if it cannot hold that text."""
+
+    def close(self) -> None:
+        """Write what is held back."""
