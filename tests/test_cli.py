@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -9,7 +10,11 @@ from pathlib import Path
 import pytest
 
 import cleaner
-from cleaner.cli import compare, diff_lines, shown
+from cleaner.cli.common import shown
+from cleaner.cli.diff import compare, diff_lines
+from cleaner.corpus.formats import suffixes
+from cleaner.corpus.journal import audit_codec, part_path
+from cleaner.corpus.streams import blocks, open_sink
 from cleaner.edits import Cause, Edit, apply
 from cleaner.engine import Result
 
@@ -75,7 +80,7 @@ RUN = ("run", "in", "-o", "out", "--config", "t.yaml")
 def test_run_verify_restore(work: Path) -> None:
     code, out, err = call(*RUN, cwd=work)
     assert code == 0, err
-    assert err.splitlines() == ["1 of 2 files done", "2 of 2 files done"]
+    assert re.fullmatch(r"100%: 2 of 2 files done, [\d,]+ docs/s, [\d.]+ MB/s, 3\.5% removed\n", err), err
     rows = [line.split() for line in out.splitlines()]
     for row in (
         ["documents", "2"],
@@ -106,23 +111,28 @@ def test_skipped_and_failed_are_named(work: Path) -> None:
     code, out, err = call(*RUN, cwd=work)
     assert code == 1
     assert "bad.txt: undecodable: not UTF-8 at byte 2: invalid start byte" in err.splitlines()
-    assert f"{Path('in', 'c.png')}: skipped: not a text file (.txt, .text, .md)" in err.splitlines()
+    assert f"{Path('in', 'c.png')}: skipped: not a file that can be cleaned ({suffixes()})" in err.splitlines()
     assert ["flagged", "undecodable", "1"] in [line.split() for line in out.splitlines()]
     assert (work / "out" / "bad.txt").read_bytes() == b"ab\xff\nShare\n"
     # Quiet is quiet about what went well only.
     (work / "t.yaml").rename(work / "u.yaml")
-    code, out, err = call("run", "in", "-o", "out2", "--config", "u.yaml", "-q", cwd=work)
+    code, out, err = call("run", "in", "-o", "out2", "--config", "u.yaml", "-q", "--encoding", "utf-8", cwd=work)
     assert (code, out, err) == (1, "", "bad.txt: undecodable: not UTF-8 at byte 2: invalid start byte\n")
     assert call("verify", "out", "in", cwd=work)[0] == 0
 
 
 def test_verify_names_document_and_edit(work: Path) -> None:
     call(*RUN, cwd=work)
-    audit = work / "out" / "_audit" / "audit.jsonl"
-    audit.write_bytes(audit.read_bytes().replace(b'"before":" "', b'"before":"_"'))
+    audit = Path(part_path(str(work / "out"), 0, audit_codec()))
+    with open(audit, "rb") as handle:
+        data = b"".join(block for block in blocks(handle, audit_codec()) if isinstance(block, bytes))
+    with open(audit, "wb") as handle:
+        sink = open_sink(handle, audit_codec())
+        sink.put(data.replace(b'"before":" "', b'"before":"_"'))
+        sink.close()
     code, out, err = call("verify", "out", cwd=work)
     assert (code, err) == (1, "")
-    assert out == "a.txt: edit 2: the row was changed: its check does not match (row 3 of the audit)\n"
+    assert out == "a.txt: edit 2: the row was changed: its check does not match (row 2 of the audit)\n"
     code, out, err = call("restore", "out", "-o", "back", cwd=work)
     assert (code, out.startswith("a.txt: edit 2: "), err) == (1, True, "")
     assert [path.name for path in (work / "back").iterdir()] == ["b.txt"]
@@ -227,6 +237,11 @@ PLAIN = f"""--- in/a.txt: 2 edits, 7 of {len(DIRTY)} characters removed
 + A US-backed plan.  [t/hyphen-gap]
   {LAST}
 """
+TOTAL = f"""=== 1 of 2 documents would change: 2 edits, 7 of {len(DIRTY + LAST)} characters removed (3.5%)
+    rule          edits  characters
+    t/hyphen-gap      1           1
+    t/share-line      1           6
+"""
 
 
 def plain(text: str) -> str:
@@ -235,7 +250,7 @@ def plain(text: str) -> str:
 
 def test_diff_shows_and_writes_nothing(work: Path) -> None:
     before = sorted(work.rglob("*"))
-    assert call("diff", "in", "--config", "t.yaml", cwd=work) == (0, PLAIN, "")
+    assert call("diff", "in", "--config", "t.yaml", cwd=work) == (0, PLAIN + TOTAL, "")
     assert sorted(work.rglob("*")) == before
 
 
@@ -250,17 +265,15 @@ def test_diff_shows_and_writes_nothing(work: Path) -> None:
 )
 def test_diff_in_colour(work: Path, color: str, more: dict[str, str], coloured: bool) -> None:
     code, out, _ = call("diff", "in", "--config", "t.yaml", "--color", color, cwd=work, **more)
-    assert (code, plain(out)) == (0, PLAIN)
-    assert (out != PLAIN) is coloured
+    assert (code, plain(out)) == (0, PLAIN + TOTAL)
+    assert (out != PLAIN + TOTAL) is coloured
 
 
 @POSIX
-@pytest.mark.parametrize(
-    ("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
-)
+@pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)])
 def test_diff_in_a_terminal(work: Path, more: dict[str, str], coloured: bool) -> None:
     code, out = in_terminal("diff", "in", "--config", "t.yaml", cwd=work, **more)
-    assert (code, plain(out)) == (0, PLAIN)
+    assert (code, plain(out)) == (0, PLAIN + TOTAL)
     assert ("\x1b[" in out) is coloured
 
 
@@ -295,8 +308,8 @@ def test_run_in_a_terminal_shows_a_bar_and_a_table(work: Path) -> None:
 def test_diff_tells_what_it_could_not_read(work: Path) -> None:
     (work / "in" / "bad.txt").write_bytes(b"ab\xff\n")
     code, out, err = call("diff", "in", "--config", "t.yaml", cwd=work)
-    assert (code, out) == (1, PLAIN)
-    assert err == "in/bad.txt: undecodable: not UTF-8 at byte 2\n"
+    assert (code, out) == (1, PLAIN + TOTAL)
+    assert err == "in/bad.txt: not UTF-8 at byte 2: invalid start byte\n"
 
 
 CAUSE = (Cause("t/a", "drop", "safe", {}),)
@@ -335,8 +348,7 @@ OTHER = (Cause("t/b", "replace", "safe", {}),)
 def test_compare(original: str, edits: list[Edit], lines: list[str]) -> None:
     found = compare(Result(original, apply(original, edits), tuple(edits), ()))
     assert [
-        f"{line.sign.strip()}{line.number} {line.text}" + "".join(f" [{rule}]" for rule in line.rules)
-        for line in found
+        f"{line.sign.strip()}{line.number} {line.text}" + "".join(f" [{rule}]" for rule in line.rules) for line in found
     ] == lines
 
 
@@ -425,12 +437,58 @@ def test_ctrl_c_ends_with_130(work: Path) -> None:
     process = subprocess.Popen([*COMMAND, *RUN], cwd=work, env=environment(), stderr=subprocess.PIPE)
     audit = work / "out" / "_audit"
     deadline = time.monotonic() + 30
-    while not (audit.is_dir() and os.listdir(audit)) and time.monotonic() < deadline:
+    while not (audit.is_dir() and (audit / "journal.jsonl").exists()) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.decode().splitlines()[-1] == "interrupted"
     assert b"Traceback" not in err
+    code, out, told = call("verify", "out", cwd=work)
+    assert (code, out) == (2, "")
+    assert "has not finished: run it again" in told
+    assert call(*RUN, "-q", cwd=work) == (0, "", "")
+    assert call("verify", "out", "in", cwd=work)[0] == 0
     assert not list((work / "out").rglob("*.tmp"))
-    assert os.listdir(audit) == []
+
+
+def test_standard_input_to_standard_output(work: Path) -> None:
+    for arguments, given, expected in (
+        ([], DIRTY.encode(), CLEAN.encode()),
+        (
+            ["--format", "jsonl"],
+            b'{"n": 1.50, "text": "a\\nShare\\nb"}\n{"text": 1}\n{"text": "c"}',
+            b'{"n": 1.50, "text": "a\\nb"}\n{"text": 1}\n{"text": "c"}',
+        ),
+    ):
+        command = [*COMMAND, "run", "-", "--config", "t.yaml", *arguments]
+        done = subprocess.run(
+            command, cwd=work, env=environment(), input=given, capture_output=True, check=False, timeout=60
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, expected, b"")
+
+
+def test_the_wrong_field_is_told(work: Path) -> None:
+    (work / "a.jsonl").write_bytes(b'{"body": "a"}\n')
+    code, _, err = call("run", "a.jsonl", "-o", "out", "--config", "t.yaml", "-q", cwd=work)
+    assert (code, err) == (1, "no record has text in `text`; name the field with --text-field\n")
+    arguments = ("run", "a.jsonl", "-o", "out2", "--config", "t.yaml", "-q", "--text-field", "body")
+    assert call(*arguments, cwd=work) == (0, "", "")
+
+
+def test_a_rehearsal_writes_nothing_but_the_summary(work: Path) -> None:
+    before = sorted(str(path) for path in work.rglob("*"))
+    for arguments in (["--dry-run"], ["--sample", "1"], ["--sample", "100"]):
+        code, out, err = call("run", "in", "--config", "t.yaml", *arguments, cwd=work)
+        assert (code, ["t/share-line", "1", "6"] in [line.split() for line in out.splitlines()]) == (
+            0,
+            True,
+        ), err
+        assert sorted(str(path) for path in work.rglob("*")) == before
+    assert call("run", "in", "--config", "t.yaml", "--dry-run", "-q", "--summary", "s.json", cwd=work) == (
+        0,
+        "",
+        "",
+    )
+    summary = json.loads((work / "s.json").read_bytes())
+    assert (summary["documents"], summary["rules"]["t/share-line"]) == (2, {"hits": 1, "removed": 6})

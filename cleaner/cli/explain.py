@@ -1,0 +1,198 @@
+"""Why lines go or stay: the command `explain`."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from cleaner.cli.common import (
+    aligned,
+    clip,
+    color_option,
+    colour_of,
+    is_plain,
+    load_cleaner,
+    page,
+    plural,
+    rules_options,
+    shown,
+    style,
+)
+
+if TYPE_CHECKING:
+    from cleaner.explain import Explanation, Verdict
+
+__all__ = ["explain"]
+
+_LONGEST_LINE = 100  # characters
+
+
+@click.command(short_help="Say why lines go or stay.")
+@click.argument("target", metavar="FILE[:LINE]", type=click.Path())
+@rules_options
+@click.option("--all", "every", is_flag=True, help="Show the rules, too, that failed at their first test.")
+@color_option
+@click.option("--no-pager", is_flag=True, help="Print straight to the terminal.")
+def explain(
+    target: str,
+    config: str | None,
+    packs: tuple[str, ...],
+    language: str | None,
+    every: bool,
+    color: str,
+    no_pager: bool,
+) -> int:
+    """Say which rules looked at a line, and which test decided.
+
+    With LINE (from 1), tell of that line, whether it goes or stays; without, of every line that changes,
+    and sum up. For each rule there is what it made of the line:
+
+    \b
+      changes    it removes, replaces or repairs; what it found follows
+      protects   its `do: keep` holds all other rules off
+      lost       it wanted to, but another rule, a `keep` or its budget won
+      run short  it matched, but too few lines go with it
+      excepted   it matched, but so did its `unless`
+      failed     the first test that failed, and in brackets those that held before it
+
+    Rules that failed at their first test are only counted.
+
+    \b
+    Examples:
+      cleaner explain article.txt:12
+      cleaner explain article.txt:12 --all --pack news
+      cleaner explain article.txt --config cleaner.yaml
+    """  # noqa: D301 - click needs the control character
+    from cleaner.explain import explain as explain_text
+
+    path, line = split_target(target)
+    cleaner = load_cleaner(config, packs)
+    try:
+        told = explain_text(cleaner, read_text(path), language=language)
+    except UnicodeDecodeError as error:
+        click.echo(f"{shown(path)}: undecodable: not UTF-8 at byte {error.start}", err=True)
+        return 1
+    except TimeoutError as error:
+        click.echo(f"{shown(path)}: timeout: {error}; the file would stay as it is", err=True)
+        return 1
+    count = len(told.lines.texts)
+    if line is not None and not 1 <= line <= count:
+        raise click.UsageError(f"{shown(path)} has no line {line}: it has {plural(count, 'line')}.")
+    plain = is_plain(color)
+    if line is not None:
+        page(["\n".join(line_report(path, told, line, every, plain))], plain, pager=not no_pager)
+        return 0
+    page(file_report(path, told, every, plain), plain, pager=not no_pager)
+    return 0
+
+
+def read_text(path: str) -> str:
+    """Return the text of a file that is one document."""
+    from cleaner.corpus.formats import decode, format_of, is_corpus_file
+
+    if is_corpus_file(path) and not format_of(path).single:
+        raise click.UsageError(f"{shown(path)} holds many documents: explain looks at a text file.")
+    with open(path, "rb") as handle:
+        text, _ = decode(handle.read())
+    return text
+
+
+def split_target(target: str) -> tuple[str, int | None]:
+    """Return the file and the line that `FILE[:LINE]` names; a file of that whole name goes first."""
+    if os.path.isfile(target):
+        return target, None
+    path, colon, number = target.rpartition(":")
+    if colon and number.isascii() and number.isdecimal() and os.path.isfile(path):
+        return path, int(number)
+    name = path if colon and number.isascii() and number.isdecimal() else target
+    what = "is a folder; name a file in it" if os.path.isdir(name) else "there is no such file"
+    raise click.UsageError(f"{shown(name)}: {what}.")
+
+
+def file_report(path: str, told: Explanation, every: bool, plain: bool) -> Iterator[str]:
+    """Yield the report on each line that changed, and the summary."""
+    fates = {line: told.fate(line) for line in told.changed()}
+    for line in fates:
+        if told.lines.texts[line - 1].strip():
+            yield "\n".join([*line_report(path, told, line, every, plain, notes=False), ""])
+    blank = sum(1 for line in fates if not told.lines.texts[line - 1].strip())
+    rules = Counter(rule for fate in fates.values() for rule in fate.rules)
+    head = f"=== {len(fates):,} of {plural(len(told.lines.texts), 'line')} of {shown(path)} would change"
+    head += f", {blank:,} of them blank" if blank else ""
+    yield style(head, plain, bold=True)
+    if rules:
+        rows = [
+            (f"    {shown(rule)}", f"{count:,}")
+            for rule, count in sorted(rules.items(), key=lambda item: (-item[1], item[0]))
+        ]
+        yield from aligned([("    rule", "lines"), *rows], right=(1,))
+    yield from notes_on(told, plain)
+
+
+def notes_on(told: Explanation, plain: bool) -> Iterator[str]:
+    """Yield what holds for the whole document: flags, and rules that stood aside."""
+    for flag in told.result.flags:
+        name = f"{flag.name} ({flag.rule})" if flag.rule and flag.rule != flag.name else flag.name
+        yield style(f"flag {shown(name)}: {shown(flag.detail)}", plain, bold=True)
+    if told.taken_back:
+        yield "The guard took every removal back; without it, the rules would have done what is told here."
+    if told.elsewhere:
+        rules = "1 rule stood" if told.elsewhere == 1 else f"{told.elsewhere:,} rules stood"
+        yield f"{rules} aside: for a language (see --language) or site that this is not known to be of"
+
+
+_WORDS = {
+    "kept": "protects",
+    "lost": "lost",
+    "run": "run short",
+    "unless": "excepted",
+    "failed": "failed",
+}
+_ACTIONS = {"drop": "removes", "replace": "replaces", "fix": "repairs", "flag": "flags", "keep": "protects"}
+
+
+def line_report(path: str, told: Explanation, line: int, every: bool, plain: bool, notes: bool = True) -> Iterator[str]:
+    """Yield the report on one line."""
+    text = told.lines.texts[line - 1]
+    fate = told.fate(line)
+    yield (style(f"{shown(path)}:{line}:", plain, bold=True) + f" {shown(clip(text, _LONGEST_LINE)) or '(blank)'}")
+    verdicts = told.verdicts(line)
+    names = ", ".join(style(shown(rule), plain, fg=colour_of(rule)) for rule in fate.rules)
+    if fate.kind == "kept":
+        changed = next((verdict for verdict in verdicts if verdict.outcome == "kept"), None)
+        if told.taken_back and any(verdict.outcome == "changed" for verdict in verdicts):
+            yield "  stays: the document guard took all removals back"
+        else:
+            yield f"  stays: {shown(changed.rule.name)} protects it" if changed else "  stays"
+    elif fate.kind == "removed":
+        yield f"  goes: {names}" + ("" if text.strip() else ", with the text beside it")
+    else:
+        yield f"  becomes: {shown(clip(fate.after, _LONGEST_LINE))}  [{names}]"
+    told_of = [verdict for verdict in verdicts if every or verdict.outcome != "failed" or verdict.passed]
+    rows = [("    " + shown(verdict.rule.name), word_for(verdict), detail_of(verdict)) for verdict in told_of]
+    for verdict, row in zip(told_of, aligned(rows) if rows else (), strict=True):
+        yield row if verdict.outcome == "failed" else style(row, plain, fg=colour_of(verdict.rule.name))
+    others = len(verdicts) - len(told_of)
+    if others:
+        rest = plural(others, "other rule" if told_of else "rule")
+        yield f"    {rest} failed at the first test (--all shows them)"
+    unseen = told.unseen(line)
+    if unseen:
+        yield f"    {plural(unseen, 'rule')} would have come later and never saw it"
+    if notes:
+        yield from notes_on(told, plain)
+
+
+def word_for(verdict: Verdict) -> str:
+    """Return an outcome in a word or two."""
+    return _ACTIONS[verdict.rule.action] if verdict.outcome == "changed" else _WORDS[verdict.outcome]
+
+
+def detail_of(verdict: Verdict) -> str:
+    """Return what decided, and the tests that held before it."""
+    held = f" (held: {', '.join(verdict.passed)})" if verdict.passed else ""
+    return shown(f"{verdict.detail}{held}")

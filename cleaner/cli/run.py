@@ -1,0 +1,324 @@
+"""Cleaning, and proving or undoing it: the commands `run`, `restore` and `verify`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from cleaner.cli.common import Command, check_one_source, plural, resolved_of, rules_options, shown
+
+if TYPE_CHECKING:
+    from cleaner.corpus.batch import Failure, Step, Summary
+    from cleaner.rules.load import Resolved
+
+__all__ = ["restore", "run", "verify"]
+
+SHOWN_FAILURES = 100
+SHOWN_SOURCES = 10
+
+
+def field_options(command: Command) -> Command:
+    """Add the options that say how documents are read."""
+    for option in (
+        click.option("--encoding", metavar="NAME", help="Encoding of text files that are not UTF-8, e.g. cp1252."),
+        click.option("--language-field", metavar="NAME", default="language", help="Field with the language."),
+        click.option("--url-field", metavar="NAME", default="url", help="Field with the address."),
+        click.option("--id-field", metavar="NAME", default="id", help="Field with the document's own id."),
+        click.option(
+            "--text-field",
+            metavar="NAME",
+            default="text",
+            show_default=True,
+            help="Field or column with the text; a dot leads into a nested one.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+jobs_option = click.option(
+    "-j", "--jobs", metavar="N", type=click.IntRange(min=1), help="Number of processes.  [default: one a core]"
+)
+
+
+@click.command(short_help="Clean files or folders.")
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
+@click.option("-o", "--output", "out", metavar="OUT", type=click.Path(), help="Folder to write.")
+@rules_options
+@field_options
+@jobs_option
+@click.option("--dry-run", is_flag=True, help="Tell what would happen; write nothing.")
+@click.option(
+    "--sample",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Like --dry-run, on about N documents from all over the input.",
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["text", "jsonl"]),
+    default="text",
+    show_default=True,
+    help="What standard input holds: one text, or JSON Lines.",
+)
+@click.option("--summary", metavar="FILE", type=click.Path(dir_okay=False), help="Write the summary as JSON, too.")
+@click.option("-q", "--quiet", is_flag=True, help="Tell nothing but what went wrong.")
+def run(
+    inputs: tuple[str, ...],
+    out: str | None,
+    config: str | None,
+    packs: tuple[str, ...],
+    language: str | None,
+    text_field: str,
+    id_field: str,
+    url_field: str,
+    language_field: str,
+    encoding: str | None,
+    jobs: int | None,
+    dry_run: bool,
+    sample: int | None,
+    kind: str,
+    summary: str | None,
+    quiet: bool,
+) -> int:
+    """Clean files, or all files in folders, into the folder OUT.
+
+    Text (.txt .text .md), JSON Lines (.jsonl .ndjson), CSV (.csv .tsv) and WET (.wet), each also as .gz or .zst, and
+    .parquet. OUT gets a file of the same name for each input, and the record of every change in OUT/_audit.
+    All else in a file stays as it is. Paths such as s3://bucket/folder work as well; INPUT - cleans
+    standard input to standard output.
+
+    The same command again goes on where a run stopped, and takes up inputs that changed. What cannot be
+    read or cleaned is kept as it is and reported. Rules that the configuration overrides are tested first:
+    where an example no longer holds, nothing is cleaned.
+
+    \b
+    Examples:
+      cleaner run articles/ -o clean/
+      cleaner run shards/ -o clean/ --text-field content --jobs 8
+      cleaner run articles/ --sample 1000 --config cleaner.yaml
+      zcat a.jsonl.gz | cleaner run - --format jsonl > clean.jsonl
+    """  # noqa: D301 - click needs the control character
+    from cleaner.corpus import batch
+    from cleaner.corpus.records import Fields
+    from cleaner.engine import Cleaner
+
+    piped = "-" in inputs
+    if piped and (len(inputs) > 1 or out is not None or dry_run or sample):
+        raise click.UsageError("- stands alone: standard input is cleaned to standard output.")
+    if not piped and out is None and not dry_run and not sample:
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    check_encoding(encoding)
+    options = batch.Options(Fields(text_field, id_field, url_field, language_field, encoding), language)
+    check_one_source(config, packs)
+    if config:
+        resolved = resolved_of(config, packs)
+        if not overrides_hold(config, resolved):
+            return 2
+        cleaner = Cleaner.from_configuration(resolved.configuration)
+    else:
+        cleaner = Cleaner(*packs)
+    if piped:
+        suffix = ".txt" if kind == "text" else ".jsonl"
+        failed = batch.stream(cleaner, sys.stdin.buffer, sys.stdout.buffer, suffix, options)
+        print_failures(failed, len(failed))
+        return 1 if failed else 0
+    with progress(quiet) as on_progress:
+        if out is None or dry_run or sample:
+            done = batch.rehearse(cleaner, inputs, on_progress, options=options, jobs=jobs, sample=sample)
+        else:
+            note = None if quiet else lambda message: click.echo(shown(message), err=True)
+            done = batch.run(cleaner, inputs, out, on_progress, options=options, jobs=jobs, on_note=note)
+    print_failures(done.failed, done.errors)
+    if summary is not None:
+        import json
+
+        with open(summary, "w", encoding="utf-8") as handle:
+            json.dump(done.as_json(), handle, indent=1)
+            handle.write("\n")
+    if not quiet:
+        for skip in done.skipped:
+            if not skip.error:
+                click.echo(f"{shown(skip.path)}: skipped: {shown(skip.reason)}", err=True)
+        print_summary(done)
+    if done.without_text and not done.documents:
+        click.echo(f"no record has text in `{shown(text_field)}`; name the field with --text-field", err=True)
+        return 1
+    return 1 if done.errors else 0
+
+
+def check_encoding(name: str | None) -> None:
+    """Raise `click.UsageError` for an encoding that Python does not know."""
+    import codecs
+
+    try:
+        codecs.lookup(name or "utf-8")
+    except LookupError:
+        raise click.UsageError(f"--encoding: there is no encoding {name!r}.") from None
+
+
+def print_failures(failed: Sequence[Failure], errors: int) -> None:
+    """Print what went wrong, a line each."""
+    for failure in failed[:SHOWN_FAILURES]:
+        click.echo(f"{shown(failure.document)}: {failure.flag}: {shown(failure.detail)}", err=True)
+    if errors > SHOWN_FAILURES:
+        click.echo(f"and {errors - SHOWN_FAILURES:,} more; the audit has them all", err=True)
+
+
+def overrides_hold(config: str, resolved: Resolved) -> bool:
+    """Run the examples of the rules that a configuration overrides; show those that fail."""
+    from dataclasses import replace
+
+    from cleaner.cli.failures import changed_rules, failure_lines
+    from cleaner.engine import clean_of
+    from cleaner.rules.examples import check_examples
+
+    changed = changed_rules(resolved)
+    failures = check_examples(replace(resolved.configuration, rules=changed), clean_of)
+    for failure in failures:
+        click.echo("\n".join(failure_lines(failure, plain=True)), err=True)
+    if failures:
+        told = plural(len(failures), "example")
+        ending = "no longer holds" if len(failures) == 1 else "no longer hold"
+        click.echo(f"Error: {shown(config)} changes rules so that {told} {ending}; nothing was cleaned.", err=True)
+    return not failures
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[Step], None] | None]:
+    """Give a function that shows progress on standard error: a bar in a terminal, else a line per tenth."""
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (BarColumn(), DownloadColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("", total=None)
+            yield lambda step: bar.update(task, completed=step.bytes, total=step.total_bytes, description=speed(step))
+    else:
+        tenths = 0
+
+        def print_line(step: Step) -> None:
+            nonlocal tenths
+            now = step.bytes * 10 // step.total_bytes if step.total_bytes else 10
+            if now > tenths:
+                tenths = now
+                click.echo(f"{now * 10}%: {step.files:,} of {step.total_files:,} files done, {speed(step)}", err=True)
+
+        yield print_line
+
+
+def speed(step: Step) -> str:
+    """Return how fast it goes, and how much is removed, in a few words."""
+    seconds = max(step.seconds, 1e-3)
+    removed = (step.chars - step.clean_chars) / step.chars if step.chars else 0.0
+    megabytes = (step.bytes - step.reused) / 1e6 / seconds
+    return f"{step.documents / seconds:,.0f} docs/s, {megabytes:.1f} MB/s, {removed:.1%} removed"
+
+
+def print_summary(summary: Summary) -> None:
+    """Print what a run did, as tables."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = 120
+    removed = summary.chars - summary.clean_chars
+    share = removed / summary.chars if summary.chars else 0.0
+    total = Table(box=None, show_header=False, pad_edge=False)
+    total.add_column()
+    total.add_column(justify="right")
+    of_input = summary.audit_bytes / summary.bytes if summary.bytes else 0.0
+    audit = f"{summary.audit_bytes:,} bytes ({of_input:.1%} of the input, {summary.audit_time:.0%} of the time)"
+    for label, value in (
+        ("documents", f"{summary.documents:,}"),
+        ("changed", f"{summary.changed:,}"),
+        ("characters", f"{summary.chars:,}"),
+        ("removed", f"{removed:,} ({share:.1%})"),
+        ("audit", audit),
+        ("skipped files", f"{len(summary.skipped):,}"),
+        *((("records without text", f"{summary.without_text:,}"),) if summary.without_text else ()),
+        *((f"flagged {flag}", f"{count:,}") for flag, count in summary.flags.items()),
+    ):
+        total.add_row(Text(label), Text(value))
+    console.print(total)
+    if summary.rules:
+        rules = Table(box=box.SIMPLE, pad_edge=False)
+        rules.add_column("rule", overflow="fold")
+        rules.add_column("hits", justify="right")
+        rules.add_column("removed", justify="right")
+        for name, tally in sorted(summary.rules.items(), key=lambda item: (-item[1].hits, item[0])):
+            rules.add_row(Text(shown(name)), Text(f"{tally.hits:,}"), Text(f"{tally.removed:,}"))
+        console.print(rules)
+    if len(summary.sources) > 1:
+        sources = Table(box=box.SIMPLE, pad_edge=False)
+        sources.add_column("source", overflow="fold")
+        for column in ("documents", "characters", "removed"):
+            sources.add_column(column, justify="right")
+        for name, (documents, chars, gone) in list(summary.sources.items())[:SHOWN_SOURCES]:
+            told = Text(shown(name) or "(others)")
+            sources.add_row(told, Text(f"{documents:,}"), Text(f"{chars:,}"), Text(f"{gone:,}"))
+        console.print(sources)
+
+
+# ------------------------------------------------------------------ restore, verify
+
+
+@click.command(short_help="Rebuild the originals of a run.")
+@click.argument("out", metavar="OUT", type=click.Path())
+@click.option("-o", "--output", "to", metavar="DIR", required=True, type=click.Path(), help="Folder to write.")
+@jobs_option
+def restore(out: str, to: str, jobs: int | None) -> int:
+    """Rebuild the originals of a run from its clean files and its audit, byte for byte.
+
+    Files of several documents get their original texts back; what stands around them never changed. DIR must
+    be new or empty. Every document is proved to be the original before it is written.
+
+    \b
+    Example:
+      cleaner restore clean/ -o originals/
+    """  # noqa: D301 - click needs the control character
+    from cleaner.corpus import batch
+
+    return report(batch.restore(out, to, jobs=jobs))
+
+
+@click.command(short_help="Check every invariant on a finished run.")
+@click.argument("out", metavar="OUT", type=click.Path())
+@click.argument("originals", metavar="[INPUT]...", nargs=-1, type=click.Path())
+@jobs_option
+def verify(out: str, originals: tuple[str, ...], jobs: int | None) -> int:
+    """Check every invariant on a finished run.
+
+    Every row of the audit is sound, every file has its rows, clean files and edits give the originals,
+    and nothing changed without an edit. With INPUT, what was cleaned is compared with it. Each problem is
+    one line that names the document and, where one is at fault, the edit.
+
+    \b
+    Examples:
+      cleaner verify clean/
+      cleaner verify clean/ articles/
+    """  # noqa: D301 - click needs the control character
+    from cleaner.corpus import batch
+
+    problems = batch.verify(out, originals, jobs=jobs)
+    if not problems:
+        click.echo("every invariant holds")
+    return report(problems)
+
+
+def report(problems: Sequence[str]) -> int:
+    """Print problems, a line each, and return the exit code."""
+    for problem in problems:
+        click.echo(shown(problem))
+    return 1 if problems else 0
