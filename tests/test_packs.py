@@ -5,8 +5,11 @@ from functools import cache
 import pytest
 
 from cleaner import Cleaner
+from cleaner.engine import changes_of, clean_of
 from cleaner.rules import Example, load, pack_files
 from cleaner.rules.examples import alone, check_example
+from cleaner.rules.lint import lint
+from cleaner.rules.load import resolve
 
 CONFIGURATIONS = {name: load([name]) for name in pack_files()}
 RULES = {rule.name: rule for configuration in CONFIGURATIONS.values() for rule in configuration.rules}
@@ -37,3 +40,8 @@ def test_example(name: str, example: Example) -> None:
 def test_default_takes_in_every_other_pack() -> None:
     names = [pack.name for pack in CONFIGURATIONS["default"].packs]
     assert names == ["core", "social", "news", "legal", "default"]
+
+
+@pytest.mark.parametrize("name", pack_files())
+def test_packs_are_free_of_warnings(name: str) -> None:
+    assert lint(resolve([name]), clean_of, changes_of) == []

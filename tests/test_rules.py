@@ -547,3 +547,30 @@ def test_shipped_pack_loads(name: str) -> None:
     assert configuration.packs[-1].name == name
     assert configuration.digest == load_file(pack_files()[name]).digest
     assert len({rule.name for rule in configuration.rules}) == len(configuration.rules)
+
+
+SITES = """\
+extends: social
+sites:
+  example.com:
+    disable: social/share-label
+    override: {social/network-icon: {about: An icon, risk: risky}}
+rules:
+- id: basket
+  about: The button of one site
+  for: {site: example.com}
+  match: {is: put in basket}
+  examples: [{drop: Put in basket}, {keep: Put in basket makers}]
+"""
+
+
+def test_a_site_has_rules_of_its_own() -> None:
+    rules = load_text(SITES).rules
+    label = next(rule for rule in rules if rule.name == "social/share-label")
+    assert (label.sites, label.except_sites) == ((), ("example.com",))
+    icons = [rule for rule in rules if rule.name == "social/network-icon"]
+    assert [(rule.risk, rule.sites, rule.except_sites) for rule in icons] == [
+        (icons[0].risk, (), ("example.com",)),
+        ("risky", ("example.com",), ()),
+    ]
+    assert icons[0].risk != "risky"

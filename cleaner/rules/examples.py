@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from cleaner.rules.model import Configuration, Example, Rule
 
-__all__ = ["Changes", "Clean", "Failure", "alone", "check_example", "check_examples", "url_of"]
+__all__ = ["Changes", "Clean", "Failure", "alone", "check_example", "check_examples", "known_of"]
 
 # Text, url, language → clean text and the names of the flags raised.
 Clean = Callable[[str, str | None, str | None], tuple[str, frozenset[str]]]
@@ -30,9 +30,10 @@ def alone(configuration: Configuration, rule: Rule) -> Configuration:
     return replace(configuration, rules=(replace(rule, budget=None, status="stable"),), guard=1.0)
 
 
-def url_of(example: Example) -> str | None:
-    """Return an address of the example's site."""
-    return f"https://{example.site}/" if example.site else None
+def known_of(rule: Rule, example: Example) -> tuple[str | None, str | None]:
+    """Return the address and language an example's text is said to have; without a site, the first the rule is for."""
+    site = example.site or next(iter(rule.sites), None)
+    return (f"https://{site.removeprefix('*.')}/" if site else None), example.language
 
 
 def check_examples(configuration: Configuration, make_clean: Callable[[Configuration], Clean]) -> list[Failure]:
@@ -51,7 +52,7 @@ def check_examples(configuration: Configuration, make_clean: Callable[[Configura
 
 def check_example(rule: Rule, example: Example, clean: Clean) -> Failure | None:
     """Run one example; return None where it holds."""
-    text, flags = clean(example.text, url_of(example), example.language)
+    text, flags = clean(example.text, *known_of(rule, example))
     if text != example.out:
         return Failure(rule.name, example, example.out, text)
     if example.kind == "flag" and rule.id not in flags:

@@ -14,7 +14,7 @@ from typing import Any
 
 import regex
 
-from cleaner.rules.examples import Changes, Clean, alone, check_example, url_of
+from cleaner.rules.examples import Changes, Clean, alone, check_example, known_of
 from cleaner.rules.load import Resolved
 from cleaner.rules.model import Configuration, Duplicate, Phrase, Position, Range, Rule, Test, inner_tests
 from cleaner.rules.nodes import Place, nearest
@@ -101,7 +101,7 @@ def _changes(
     rules = tuple(replace(rule, budget=None) for rule in configuration.rules)
     changes = make_changes(replace(configuration, rules=rules, guard=1.0))
     return {
-        (rule.name, number): changes(example.text, url_of(example), example.language)
+        (rule.name, number): changes(example.text, *known_of(rule, example))
         for rule in rules
         for number, example in enumerate(rule.examples)
         if example.kind != "flag"
