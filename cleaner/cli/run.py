@@ -51,6 +51,7 @@ jobs_option = click.option(
 @rules_options
 @field_options
 @jobs_option
+@click.option("--quarantine", is_flag=True, help="Copy flagged documents, as they were, to OUT/_quarantine.")
 @click.option("--dry-run", is_flag=True, help="Tell what would happen; write nothing.")
 @click.option(
     "--sample",
@@ -80,6 +81,7 @@ def run(
     language_field: str,
     encoding: str | None,
     jobs: int | None,
+    quarantine: bool,
     dry_run: bool,
     sample: int | None,
     kind: str,
@@ -92,6 +94,9 @@ def run(
     .parquet. OUT gets a file of the same name for each input, and the record of every change in OUT/_audit.
     All else in a file stays as it is. Paths such as s3://bucket/folder work as well; INPUT - cleans
     standard input to standard output.
+
+    With --quarantine, OUT/_quarantine has a file of the same name and format for each file in which a document
+    is flagged, with just these documents, as they were; what is in OUT stays complete.
 
     The same command again goes on where a run stopped, and takes up inputs that changed. What cannot be
     read or cleaned is kept as it is and reported. Rules that the configuration overrides are tested first:
@@ -109,12 +114,12 @@ def run(
     from cleaner.engine import Cleaner
 
     piped = "-" in inputs
-    if piped and (len(inputs) > 1 or out is not None or dry_run or sample):
+    if piped and (len(inputs) > 1 or out is not None or dry_run or sample or quarantine):
         raise click.UsageError("- stands alone: standard input is cleaned to standard output.")
     if not piped and out is None and not dry_run and not sample:
         raise click.UsageError("Missing option '-o' / '--output'.")
     check_encoding(encoding)
-    options = batch.Options(Fields(text_field, id_field, url_field, language_field, encoding), language)
+    options = batch.Options(Fields(text_field, id_field, url_field, language_field, encoding), language, quarantine=quarantine)
     check_one_source(config, packs)
     if config:
         resolved = resolved_of(config, packs)

@@ -1,0 +1,1 @@
+"""How good a cleaning is, measured on labelled text."""
