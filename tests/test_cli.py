@@ -17,28 +17,12 @@ from cleaner.corpus.journal import audit_codec, part_path
 from cleaner.corpus.streams import blocks, open_sink
 from cleaner.edits import Cause, Edit, apply
 from cleaner.engine import Result
+from tests.samples import PACK
 
 ROOT = Path(__file__).resolve().parents[1]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="terminals, signals and pipes are POSIX's")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that takes any bytes")
 
-PACK = r"""
-pack: t
-version: 1.0.0
-about: Rules that the tests can count on
-rules:
-- id: share-line
-  about: A share button
-  risk: safe
-  match: {is: share}
-  examples: [{in: "He left.\nShare\nShe stayed.", out: "He left.\nShe stayed."}, {keep: Share prices fell}]
-- id: hyphen-gap
-  about: A gap before a hyphen
-  unit: span
-  risk: safe
-  match: {regex: ' (?=-backed)', case: true}
-  examples: [{in: US -backed force, out: US-backed force}, {keep: he left - backed by none}]
-"""
 FIRST = "The council met on Monday and agreed the budget for the coming year."
 LAST = "The vote was close, and the mayor thanked both sides."
 DIRTY = f"{FIRST}\nShare\nA US -backed plan.\n{LAST}\n"

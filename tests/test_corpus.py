@@ -14,24 +14,8 @@ from cleaner.corpus.records import Fields
 from cleaner.corpus.store import write_whole
 from cleaner.corpus.streams import blocks, open_sink
 from cleaner.engine import Cleaner, Result
+from tests.samples import PACK
 
-PACK = r"""
-pack: t
-version: 1.0.0
-about: Rules that the tests can count on
-rules:
-- id: share-line
-  about: A share button
-  risk: safe
-  match: {is: share}
-  examples: [{in: "He left.\nShare\nShe stayed.", out: "He left.\nShe stayed."}, {keep: Share prices fell}]
-- id: hyphen-gap
-  about: A gap before a hyphen
-  unit: span
-  risk: safe
-  match: {regex: ' (?=-backed)', case: true}
-  examples: [{in: US -backed force, out: US-backed force}, {keep: he left - backed by none}]
-"""
 FIRST = "The council met on Monday and agreed the budget for the coming year."
 LAST = "The vote was close, and the mayor thanked both sides."
 POSIX = pytest.mark.skipif(os.name != "posix", reason="names of bytes, links and pipes are POSIX's")

@@ -18,24 +18,8 @@ from cleaner.corpus.formats import Fields, Format, Input, Record, decode, format
 from cleaner.corpus.streams import Damage, Line, blocks, lines, open_sink, split_name
 from cleaner.engine import Cleaner
 from tests.hostile import MAKERS, files
+from tests.samples import PACK
 
-PACK = r"""
-pack: t
-version: 1.0.0
-about: Rules that the tests can count on
-rules:
-- id: share-line
-  about: A share button
-  risk: safe
-  match: {is: share}
-  examples: [{in: "He left.\nShare\nShe stayed.", out: "He left.\nShe stayed."}, {keep: Share prices fell}]
-- id: hyphen-gap
-  about: A gap before a hyphen
-  unit: span
-  risk: safe
-  match: {regex: ' (?=-backed)', case: true}
-  examples: [{in: US -backed force, out: US-backed force}, {keep: he left - backed by none}]
-"""
 CLEANER = Cleaner.from_text(PACK)
 DIRTY, CLEAN = "He left.\nShare\nShe stayed.", "He left.\nShe stayed."
 
