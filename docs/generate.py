@@ -29,8 +29,7 @@ def code(text: str) -> str:
     `a\|b⏎\u200bc` `` `x` ``
     """
     shown = "".join(
-        "⏎" if character == "\n" else character if character.isprintable() else escaped(character)
-        for character in text
+        "⏎" if character == "\n" else character if character.isprintable() else escaped(character) for character in text
     )
     fence = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
     edge = " " if shown != shown.strip("` ") or not shown else ""
@@ -204,8 +203,7 @@ def catalogue() -> Iterator[str]:
     """Yield the lines of the catalogue."""
     resolved = resolve(list(pack_files()))
     rules = {
-        pack.name: [rule for rule in resolved.rules if rule.pack == pack.name]
-        for pack in resolved.configuration.packs
+        pack.name: [rule for rule in resolved.rules if rule.pack == pack.name] for pack in resolved.configuration.packs
     }
     yield "# Catalogue\n"
     yield NOTE + "\n"

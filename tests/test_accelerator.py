@@ -90,9 +90,7 @@ SWAPS = {
 def phrase_like(draw: st.DrawFn) -> str:
     """A phrase of the packs, disguised."""
     text: str = draw(st.sampled_from(PHRASES))
-    text = draw(
-        st.sampled_from([text, text.upper(), text.title(), text.lower(), text.casefold(), text.swapcase()])
-    )
+    text = draw(st.sampled_from([text, text.upper(), text.title(), text.lower(), text.casefold(), text.swapcase()]))
     if draw(st.booleans()):
         text = "".join(draw(st.sampled_from(SWAPS[one])) if one in SWAPS else one for one in text)
     how = draw(st.integers(0, 5))
@@ -215,9 +213,7 @@ def test_what_is_ignored_around_a_phrase_is_ignored_by_the_scan() -> None:
         units = units_of("\n".join(made))
         candidates = set(scanner.candidates(units)[0])
         missed = [
-            units.texts[at]
-            for at in range(len(made))
-            if at not in candidates and check.run(units, at) is not None
+            units.texts[at] for at in range(len(made)) if at not in candidates and check.run(units, at) is not None
         ]
         assert not missed, missed[:20]
 
@@ -246,9 +242,7 @@ def test_patterns_see_every_character_alike(pattern: str, case: bool) -> None:
     scanner = build_scanner([check.scan])
     units = units_of("\n".join(CHARACTERS))
     candidates = set(scanner.candidates(units)[0])
-    missed = [
-        one for at, one in enumerate(units.texts) if at not in candidates and check.run(units, at) is not None
-    ]
+    missed = [one for at, one in enumerate(units.texts) if at not in candidates and check.run(units, at) is not None]
     assert not missed, [f"{ord(one):x}" for one in missed[:20]]
 
 

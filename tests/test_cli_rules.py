@@ -67,9 +67,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("base.yaml", BASE.lstrip()), ("my.yaml", OVERRIDE), ("broken.yaml", BROKEN)):
         Path(name).write_text(text, encoding="utf-8")
     Path("in").mkdir()
-    Path("in", "a.txt").write_text(
-        "The mayor left.\nShare\nHe gave no details.\nTweet\nEnd.\n", encoding="utf-8"
-    )
+    Path("in", "a.txt").write_text("The mayor left.\nShare\nHe gave no details.\nTweet\nEnd.\n", encoding="utf-8")
     Path("in", "b.txt").write_text("One (photo: Lee) day\nShare\nNothing else.\n", encoding="utf-8")
     return tmp_path
 
@@ -281,18 +279,14 @@ def test_what_show_prints_is_the_rule(name: str) -> None:
     shown = call("rules", "show", name, "--config", "base.yaml").stdout
     head = BASE.lstrip().partition("rules:")[0]
     Path("again.yaml").write_text(f"{head}rules:\n-\n{textwrap.indent(shown, '  ')}", encoding="utf-8")
-    again, original = (
-        {rule.id: rule for rule in resolve_file(file).rules} for file in ("again.yaml", "base.yaml")
-    )
+    again, original = ({rule.id: rule for rule in resolve_file(file).rules} for file in ("again.yaml", "base.yaml"))
     assert again == {name: original[name]}
 
 
 def test_show_of_an_unknown_rule() -> None:
     done = call("rules", "show", "relatd", "--config", "base.yaml")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert (
-        "there is no rule `relatd` (did you mean `base/related`?); see `cleaner rules list`." in done.stderr
-    )
+    assert "there is no rule `relatd` (did you mean `base/related`?); see `cleaner rules list`." in done.stderr
 
 
 def test_a_configuration_without_a_name_is_local() -> None:
@@ -345,9 +339,7 @@ def test_try_a_regular_expression_on_spans() -> None:
 
 
 def test_try_a_file_shows_each_rule_and_the_rarest() -> None:
-    Path("c.txt").write_text(
-        "\n".join(["Share", "x"] * 5 + ["Tweet", "y", "Share this article"]), encoding="utf-8"
-    )
+    Path("c.txt").write_text("\n".join(["Share", "x"] * 5 + ["Tweet", "y", "Share this article"]), encoding="utf-8")
     done = call("rules", "try", "base.yaml", "--rule", "share-line", "--on", "c.txt", "--samples", "2")
     assert done.stdout == textwrap.dedent("""\
         base/share-line would remove: 7 hits in 1 of 1 document

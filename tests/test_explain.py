@@ -65,8 +65,7 @@ rules:
 CLEANER = Cleaner.from_text(PACK)
 # Long enough that no case meets the guard.
 TAIL = "\n".join(
-    f"The council met on day {day} and agreed the budget for the coming year."
-    for day in "one two three four".split()
+    f"The council met on day {day} and agreed the budget for the coming year." for day in "one two three four".split()
 )
 
 
@@ -109,8 +108,7 @@ def verdict(text: str, line: int, rule: str) -> Verdict:
             1,
             "related",
             "run",
-            "is: 'read next'; but its run takes 1 of at least 2: "
-            "line 4 ends it: words: 3..18 fails: it has 2",
+            "is: 'read next'; but its run takes 1 of at least 2: line 4 ends it: words: 3..18 fails: it has 2",
         ),
         (
             "Read next\n\n\nFloods hit the coast\n{tail}",

@@ -154,9 +154,7 @@ CONDITIONS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "left_out", [None, *PROOFS], ids=lambda text: "all" if text is None else PROOFS[text][0]
-)
+@pytest.mark.parametrize("left_out", [None, *PROOFS], ids=lambda text: "all" if text is None else PROOFS[text][0])
 def test_what_no_example_proves(left_out: str | None, resolved: Callable[[str], Resolved]) -> None:
     """Take each condition away in turn: what the left-out example would prove shows up, and nothing else.
 
@@ -165,9 +163,7 @@ def test_what_no_example_proves(left_out: str | None, resolved: Callable[[str], 
     kept = [text for text in PROOFS if text != left_out]
     pack = SAMPLE + "".join(f'  - {{keep: "{text}"}}\n' for text in kept)
     found = [one for one in lint(resolved(pack), clean_of, changes_of) if one.name == "unproven-condition"]
-    names = [
-        next(name for name in CONDITIONS if re.search(rf"`{re.escape(name)}", one.message)) for one in found
-    ]
+    names = [next(name for name in CONDITIONS if re.search(rf"`{re.escape(name)}", one.message)) for one in found]
     assert sorted(names) == sorted(["last", *PROOFS.get(left_out or "", [])])
 
 

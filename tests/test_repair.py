@@ -107,9 +107,7 @@ CODECS = (
     "sloppy-windows-1254 sloppy-windows-1257 iso-8859-2 macroman cp437"
 )
 MOJIBAKE = st.lists(
-    st.one_of(
-        *map(broken, CODECS.split()), FRAGMENTS, st.text(st.characters(max_codepoint=0xFF), max_size=6)
-    ),
+    st.one_of(*map(broken, CODECS.split()), FRAGMENTS, st.text(st.characters(max_codepoint=0xFF), max_size=6)),
     max_size=8,
 ).map("".join)
 BOOLEANS = st.booleans()
@@ -120,9 +118,7 @@ OPTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "entities": st.fixed_dictionaries({}, optional={"angle_brackets": BOOLEANS}),
     "invisible": st.fixed_dictionaries({}, optional={"soft_hyphens": BOOLEANS}),
     "trailing_blanks": st.fixed_dictionaries({}, optional={"markdown_breaks": BOOLEANS}),
-    "blank_lines": st.fixed_dictionaries(
-        {}, optional={"keep": st.integers(0, 3), "head": BOOLEANS, "tail": BOOLEANS}
-    ),
+    "blank_lines": st.fixed_dictionaries({}, optional={"keep": st.integers(0, 3), "head": BOOLEANS, "tail": BOOLEANS}),
     "non_breaking_spaces": st.just({}),
 }
 
@@ -158,9 +154,7 @@ def by_ftfy(line: str, options: EncodingOptions) -> str:
     return ftfy.fix_and_explain(line, repair._ftfy_config(options)).text
 
 
-FLAGS = st.builds(
-    EncodingOptions, uncurl_quotes=BOOLEANS, fix_latin_ligatures=BOOLEANS, fix_character_width=BOOLEANS
-)
+FLAGS = st.builds(EncodingOptions, uncurl_quotes=BOOLEANS, fix_latin_ligatures=BOOLEANS, fix_character_width=BOOLEANS)
 
 
 @settings(max_examples=500)
@@ -186,9 +180,7 @@ def test_every_line_as_ftfy_has_it(lines: list[str], options: EncodingOptions) -
         expected = by_ftfy(line, options)
         if mended.replace("\x85", "…") != expected:  # one of the kinds of lines that are left to themselves
             without = list(repair._differences(line, by_ftfy(line, EncodingOptions())))
-            assert repair._BEYOND_REPAIR.search(line) or (
-                mended == line and repair._about_encodings(line, without)
-            )
+            assert repair._BEYOND_REPAIR.search(line) or (mended == line and repair._about_encodings(line, without))
 
 
 @settings(max_examples=400)

@@ -30,9 +30,7 @@ TABLES: dict[str, Mapping[str, Key]] = {
     "duplicate": DUPLICATE_KEYS,
     "example": EXAMPLE_KEYS,
 }
-KEYS = [
-    pytest.param(key, id=f"{table}-{name}") for table, keys in TABLES.items() for name, key in keys.items()
-]
+KEYS = [pytest.param(key, id=f"{table}-{name}") for table, keys in TABLES.items() for name, key in keys.items()]
 
 
 def faults(value: object, schema: Mapping[str, Any] = SCHEMA) -> list[str]:
@@ -196,9 +194,7 @@ def maps(keys: Mapping[str, Key], most: int) -> st.SearchStrategy[dict[str, Any]
     return st.lists(entries, max_size=most).map(dict)
 
 
-KIND_VALUES: dict[str, st.SearchStrategy[Any]] = {
-    kind: st.sampled_from(known) for kind, known in SCALARS.items()
-}
+KIND_VALUES: dict[str, st.SearchStrategy[Any]] = {kind: st.sampled_from(known) for kind, known in SCALARS.items()}
 KIND_VALUES["test"] = st.deferred(
     lambda: st.one_of(
         maps({**TESTS, "case": CASE}, 3),
@@ -235,9 +231,7 @@ def rules(draw: st.DrawFn) -> dict[str, Any]:
     rule = dict(RIGHT)
     for name in draw(st.lists(st.sampled_from(sorted(RULE_KEYS)), max_size=4, unique=True)):
         if draw(st.booleans()) or name not in rule:
-            rule[name] = draw(
-                values(RULE_KEYS[name].schema) if RULE_KEYS[name].schema else st.sampled_from(WITH)
-            )
+            rule[name] = draw(values(RULE_KEYS[name].schema) if RULE_KEYS[name].schema else st.sampled_from(WITH))
         else:
             del rule[name]
     return rule
