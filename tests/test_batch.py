@@ -424,6 +424,181 @@ def test_truncated_inputs(quiet: Path, tmp_path: Path) -> None:
         assert (work / "back" / "big.jsonl").read_bytes() == (work / "big.jsonl").read_bytes()
 
 
+# ------------------------------------------------------------------ quarantine
+
+FLAGGING = (
+    PACK
+    + """
+- id: borderline
+  about: A text to look at
+  do: flag
+  match: {has: borderline}
+  examples: [{flag: This is a borderline case.}, {keep: This is none.}]
+"""
+)
+APART = batch.Options(task_bytes=60_000, quarantine=True)
+
+
+def doubtful(number: int) -> bool:
+    return number % 7 == 3 and number < 400
+
+
+def make_doubtful(folder: Path) -> dict[str, object]:
+    """A corpus of all formats, and what of it belongs in the quarantine, by name."""
+    rnd = random.Random(5)
+    bodies = [text + "\nA borderline case." * doubtful(number) for number, text in enumerate(texts(rnd, 700))]
+    flagged = [number for number in range(700) if doubtful(number)]
+    folder.mkdir()
+    rows = [f'{{"n": {number},  "text": {json.dumps(text)}}}\n'.encode() for number, text in enumerate(bodies)]
+    rows.insert(1, b'{"text": \n')
+    (folder / "a.jsonl").write_bytes(b"".join(rows))
+    apart = b"".join([rows[1], *(rows[number + 1] for number in flagged)])
+    (folder / "a.jsonl.gz").write_bytes(gzip.compress(b"".join(rows), mtime=0))
+    table = pa.table({"text": bodies, "n": range(700)}).replace_schema_metadata({"owner": "tests"})
+    pq.write_table(table, folder / "a.parquet", row_group_size=40, compression="none")
+    records = [f'{number},"{text}"\n'.encode() for number, text in enumerate(bodies[:50])]
+    (folder / "a.csv").write_bytes(b"".join([b"n,text\n", *records]))
+    pages = [
+        f"WARC/1.0\r\nWARC-Type: {kind}\r\nContent-Length: {len(text)}\r\n\r\n{text}\r\n\r\n".encode()
+        for kind, text in [("warcinfo", "software: x"), *(("conversion", text) for text in bodies[:50])]
+    ]
+    (folder / "a.wet").write_bytes(b"".join(pages))
+    (folder / "calm.jsonl").write_bytes(b'{"text": "He stayed."}\n')
+    expected: dict[str, object] = {
+        "a.jsonl": apart,
+        "a.jsonl.gz": apart,
+        "a.parquet": table.take(flagged),
+        "a.csv": b"".join([b"n,text\n", *(records[number] for number in flagged if number < 50)]),
+        "a.wet": b"".join([pages[0], *(pages[number + 1] for number in flagged if number < 50)]),
+        "notes/none.txt": b"caf\xe9",
+    }
+    (folder / "notes").mkdir()
+    (folder / "notes" / "none.txt").write_bytes(b"caf\xe9")
+    for number, text in enumerate(bodies[:60]):
+        (folder / "notes" / f"{number}.txt").write_bytes(text.encode())
+        if doubtful(number):
+            expected[f"notes/{number}.txt"] = text.encode()
+    return expected
+
+
+def set_apart(out: Path) -> dict[str, object]:
+    found: dict[str, object] = dict(tree(out / "_quarantine"))
+    for name in found:
+        if name.endswith(".gz"):
+            found[name] = gzip.decompress(found[name])  # type: ignore[arg-type]
+        elif name.endswith(".parquet"):
+            found[name] = pq.read_table(out / "_quarantine" / name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def flagged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
+    """A folder with a corpus and the output of a run with a quarantine, and what is expected in that."""
+    work = tmp_path_factory.mktemp("quarantine")
+    expected = make_doubtful(work / "in")
+    batch.run(Cleaner.from_text(FLAGGING), [str(work / "in")], str(work / "out"), options=APART, jobs=1)
+    assert len(read_run(str(work / "out")).joins) == 2
+    return work, expected
+
+
+def test_flagged_documents_are_copied_as_they_were(flagged: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    work, expected = flagged
+    found = set_apart(work / "out")
+    assert found == expected
+    assert found["a.parquet"].schema.metadata[b"owner"] == b"tests"  # type: ignore[attr-defined]
+    plain = batch.Options(task_bytes=60_000)
+    batch.run(Cleaner.from_text(FLAGGING), [str(work / "in")], str(tmp_path / "plain"), options=plain, jobs=0)
+    kept = {name: data for name, data in tree(work / "out").items() if name.partition("/")[0] != "_quarantine"}
+    without = tree(tmp_path / "plain")
+    assert kept.keys() == without.keys()
+    assert {name for name in kept if kept[name] != without[name]} == {"_audit/run.jsonl"}
+
+
+def test_a_quarantine_does_not_stand_in_the_way_back(flagged: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    work, _ = flagged
+    assert batch.verify(str(work / "out"), [str(work / "in")], jobs=0) == []
+    assert batch.restore(str(work / "out"), str(tmp_path / "back"), jobs=0) == []
+    before, back = tree(work / "in"), tree(tmp_path / "back")
+    assert before.keys() == back.keys()
+    assert {name for name in back if back[name] != before[name]} <= {"a.parquet", "a.jsonl.gz"}
+
+
+@pytest.mark.parametrize("jobs", [0, 3])
+def test_a_quarantine_with_any_number_of_workers(
+    flagged: tuple[Path, dict[str, object]], tmp_path: Path, jobs: int
+) -> None:
+    work, _ = flagged
+    batch.run(Cleaner.from_text(FLAGGING), [str(work / "in")], str(tmp_path / "out"), options=APART, jobs=jobs)
+    assert tree(tmp_path / "out") == tree(work / "out")
+
+
+class Stop(Exception):
+    pass
+
+
+def test_a_quarantine_in_a_run_that_is_stopped(
+    flagged: tuple[Path, dict[str, object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work, _ = flagged
+    clean = Cleaner.from_text(FLAGGING)
+    out = str(tmp_path / "out")
+    steps = 0
+
+    def stop(step: batch.Step) -> None:
+        nonlocal steps
+        steps += 1
+        if steps % 4 == 0:
+            raise Stop
+
+    for _ in range(100):
+        try:
+            batch.run(clean, [str(work / "in")], out, stop, options=APART, jobs=0)
+            break
+        except Stop:
+            continue
+    assert steps > 12
+    assert tree(tmp_path / "out") == tree(work / "out")
+
+
+def test_a_quarantine_that_is_damaged_or_not_up_to_date(
+    flagged: tuple[Path, dict[str, object]], tmp_path: Path
+) -> None:
+    work, _ = flagged
+    for name in ("in", "out"):
+        shutil.copytree(work / name, tmp_path / name)
+    clean = Cleaner.from_text(FLAGGING)
+    out = tmp_path / "out"
+    aside = out / "_quarantine"
+    for name in ("a.jsonl", "notes/3.txt"):
+        (aside / name).unlink()
+    (aside / "a.csv").write_bytes(b"")
+    (aside / "b.txt").write_bytes(b"")
+    assert sorted(batch.verify(str(out), jobs=0)) == [
+        f"_quarantine/a.csv: the file has 0 bytes, {len((work / 'out/_quarantine/a.csv').read_bytes())} were written",
+        "_quarantine/a.jsonl: the file of what was flagged is missing",
+        "_quarantine/b.txt: the audit has no row for this file",
+        "_quarantine/notes/3.txt: the file of what was flagged is missing",
+    ]
+    (aside / "b.txt").unlink()
+    batch.run(clean, [str(work / "in")], str(out), options=APART, jobs=0)
+    assert tree(out) == tree(work / "out")
+    for name in ("a.jsonl", "notes/3.txt"):
+        (tmp_path / "in" / name).write_bytes(b'{"text": "Nothing of note."}\n')
+    (tmp_path / "in" / "a.csv").unlink()
+    (tmp_path / "in" / "notes" / "10.txt").unlink()
+    batch.run(clean, [str(tmp_path / "in")], str(out), options=APART, jobs=0)
+    gone = {"a.jsonl", "a.csv", "notes/3.txt", "notes/10.txt"}
+    assert tree(aside).keys() == tree(work / "out" / "_quarantine").keys() - gone
+    assert batch.verify(str(out), [str(tmp_path / "in")], jobs=0) == []
+
+
+def test_no_input_may_lie_where_the_quarantine_does(tmp_path: Path) -> None:
+    (tmp_path / "in" / "_quarantine").mkdir(parents=True)
+    (tmp_path / "in" / "_quarantine" / "a.txt").write_bytes(b"a")
+    with pytest.raises(InputError, match="the name _quarantine is kept"):
+        batch.run(Cleaner.from_text(PACK), [str(tmp_path / "in")], str(tmp_path / "out"))
+
+
 # ------------------------------------------------------------------ questions to the audit
 
 

@@ -119,7 +119,9 @@ def run(
     if not piped and out is None and not dry_run and not sample:
         raise click.UsageError("Missing option '-o' / '--output'.")
     check_encoding(encoding)
-    options = batch.Options(Fields(text_field, id_field, url_field, language_field, encoding), language, quarantine=quarantine)
+    options = batch.Options(
+        Fields(text_field, id_field, url_field, language_field, encoding), language, quarantine=quarantine
+    )
     check_one_source(config, packs)
     if config:
         resolved = resolved_of(config, packs)

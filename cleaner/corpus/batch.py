@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from cleaner.audit import AuditError, run_row
 from cleaner.corpus.files import (
     AUDIT_FOLDER,
+    QUARANTINE_FOLDER,
     Found,
     Skipped,
     Source,
@@ -25,6 +26,7 @@ from cleaner.corpus.files import (
     is_safe_name,
     path_of,
     prepare_output,
+    quarantine_of,
     walk,
 )
 from cleaner.corpus.formats import FORMATS
@@ -273,10 +275,10 @@ def _run(
                 name = task.files[0].name
                 todo.extend(_joins_to_do({name: parts[name]}, rows, joins))
         else:
-            name, keys = job.about
+            name, keys, _ = job.about
             if isinstance(result, Lost):
                 raise OSError(f"{name}: its parts could not be put together: {result.detail}")
-            joins[name] = JoinRow(name, _as_one(keys), result)
+            joins[name] = JoinRow(name, _as_one(keys), *result)
             append(out, joins[name])
     ordered = [rows[task.key] for task in tasks]
     for task, row in zip(tasks, ordered, strict=True):
@@ -289,7 +291,13 @@ def _run(
 
 def _told(options: Options, codec: str) -> dict[str, object]:
     told: dict[str, object] = dict(dataclasses.asdict(options.fields))
-    return {"fields": told, "language": options.language, "task_bytes": options.task_bytes, "audit": codec}
+    return {
+        "fields": told,
+        "language": options.language,
+        "task_bytes": options.task_bytes,
+        "quarantine": options.quarantine,
+        "audit": codec,
+    }
 
 
 def _workers(jobs: int | None, size: int, count: int, again: bool) -> int:
@@ -315,7 +323,7 @@ def _joins_to_do(
     parts: Mapping[str, Sequence[str]], rows: Mapping[str, TaskRow], joins: Mapping[str, JoinRow]
 ) -> list[Job]:
     return [
-        Job("join", (name, tuple(keys)))
+        Job("join", (name, tuple(keys), tuple(key for key in keys if rows[key].files[0].apart >= 0)))
         for name, keys in parts.items()
         if name not in joins and all(key in rows and rows[key].files[0].written >= 0 for key in keys)
     ]
@@ -332,6 +340,7 @@ def _reusable(
         if name in old.joins
         and old.joins[name].keys == _as_one(keys)
         and size_of(path_of(out, name)) == old.joins[name].size
+        and (old.joins[name].apart < 0 or size_of(quarantine_of(out, name)) == old.joins[name].apart)
     }
     numbers = {key: number for number, key in enumerate(old.tasks)}
     rows = {}
@@ -343,9 +352,13 @@ def _reusable(
         if size_of(audit) != row.audit_bytes:
             continue
         if row.part:
-            whole = row.files[0].name in joins or size_of(task_path(out, f"{row.key}.part")) == row.files[0].written
+            whole = row.files[0].name in joins or _has_parts(out, row)
         else:
-            whole = all(size_of(path_of(out, file.name)) == file.written for file in row.files)
+            whole = all(
+                size_of(path_of(out, file.name)) == file.written
+                and (file.apart < 0 or size_of(quarantine_of(out, file.name)) == file.apart)
+                for file in row.files
+            )
         if whole:
             rows[row.key] = row
     # A file some of whose parts must be done again needs all of them.
@@ -353,9 +366,17 @@ def _reusable(
     for name in torn:
         del joins[name]
         for key in parts[name]:
-            if key in rows and size_of(task_path(out, f"{key}.part")) != rows[key].files[0].written:
+            if key in rows and not _has_parts(out, rows[key]):
                 del rows[key]
     return rows, joins
+
+
+def _has_parts(out: str, row: TaskRow) -> bool:
+    """Say whether what a task wrote, for others to put together, is still there."""
+    (file,) = row.files
+    return size_of(task_path(out, f"{row.key}.part")) == file.written and (
+        file.apart < 0 or size_of(task_path(out, f"{row.key}.apart")) == file.apart
+    )
 
 
 def _tell_changes(old: Journal, tasks: Sequence[Task], rows: Mapping[str, TaskRow], say: Callable[[str], None]) -> None:
@@ -382,14 +403,21 @@ def _remove_outputs(out: str, old: Journal, sources: Sequence[Source]) -> None:
     for row in old.tasks.values():
         for file in row.files:
             if file.name not in kept and is_safe_name(file.name):
-                remove(path_of(out, file.name))
-                folder = "" if is_remote(out) else os.path.dirname(file.name)
-                while folder:
-                    try:
-                        os.rmdir(path_of(out, folder))
-                    except OSError:
-                        break
-                    folder = os.path.dirname(folder)
+                _remove_file(out, file.name)
+                if file.apart >= 0:
+                    _remove_file(out, f"{QUARANTINE_FOLDER}/{file.name}")
+
+
+def _remove_file(out: str, name: str) -> None:
+    """Remove a file of the output, and the folders that are empty without it."""
+    remove(path_of(out, name))
+    folder = "" if is_remote(out) else os.path.dirname(name)
+    while folder:
+        try:
+            os.rmdir(path_of(out, folder))
+        except OSError:
+            break
+        folder = os.path.dirname(folder)
 
 
 def _summary(rows: Sequence[TaskRow], found: Found, progress: _Progress, *, reused: int = 0) -> Summary:
@@ -600,15 +628,23 @@ def _file_problems(out: str, journal: Journal, sources: Mapping[str, str] | None
             if file.written >= 0:
                 known[file.name] = known.get(file.name, 0) + file.written
     sizes = known | {name: join.size for name, join in journal.joins.items()}
+    apart = {file.name: file.apart for row in journal.tasks.values() for file in row.files if file.apart >= 0}
+    apart |= {name: join.apart for name, join in journal.joins.items() if join.apart >= 0}
+    aside = {f"{QUARANTINE_FOLDER}/{name}": size for name, size in apart.items()}
     for path, name in walk(out):
         if isinstance(name, Skipped):
             problems.append(_problem(path, name.reason))
         elif name.startswith(f"{AUDIT_FOLDER}/"):
             continue
+        elif name in aside:
+            size = aside.pop(name)
+            if size_of(path) != size:
+                problems.append(_problem(name, f"the file has {size_of(path)} bytes, {size} were written"))
         elif name not in known:
             problems.append(_problem(name, "the audit has no row for this file"))
         elif name in journal.joins and size_of(path) != sizes[name]:
             problems.append(_problem(name, f"the clean file has {size_of(path)} bytes, {sizes[name]} were written"))
+    problems += [_problem(name, "the file of what was flagged is missing") for name in aside]
     for name in sources or ():
         if name not in known:
             problems.append(_problem(name, "the audit has no row for this original"))

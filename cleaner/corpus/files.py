@@ -18,6 +18,7 @@ from cleaner.corpus.streams import InputError
 
 __all__ = [
     "AUDIT_FOLDER",
+    "QUARANTINE_FOLDER",
     "Found",
     "InputError",
     "Skipped",
@@ -26,10 +27,12 @@ __all__ = [
     "is_safe_name",
     "path_of",
     "prepare_output",
+    "quarantine_of",
     "walk",
 ]
 
 AUDIT_FOLDER = "_audit"
+QUARANTINE_FOLDER = "_quarantine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,9 @@ def _check_names(sources: Sequence[Source]) -> None:
     paths: dict[str, str] = {}
     for source in sources:
         if not is_safe_name(source.name):
-            raise InputError(f"{source.path}: the name {AUDIT_FOLDER} is kept for the audit; rename it")
+            first = source.name.partition("/")[0]
+            use = "the audit" if first == AUDIT_FOLDER else "the quarantine"
+            raise InputError(f"{source.path}: the name {first} is kept for {use}; rename it")
         if source.name in paths:
             both = f"{paths[source.name]} and {source.path}"
             raise InputError(f"{both} would both become {source.name}; clean them into two folders")
@@ -160,7 +165,7 @@ def is_safe_name(name: str) -> bool:
     [True, False, False, False, False, False]
     """
     parts = name.split("/")
-    if parts[0] == AUDIT_FOLDER or any(part in ("", ".", "..") for part in parts) or "\0" in name:
+    if parts[0] in (AUDIT_FOLDER, QUARANTINE_FOLDER) or any(part in ("", ".", "..") for part in parts) or "\0" in name:
         return False
     return os.sep == "/" or not set(name) & {os.sep, ":"}
 
@@ -168,6 +173,11 @@ def is_safe_name(name: str) -> bool:
 def path_of(folder: str, name: str) -> str:
     """Return the path of document `name` in `folder`."""
     return joined(folder, *name.split("/"))
+
+
+def quarantine_of(out: str, name: str) -> str:
+    """Return the path of the file with what was flagged in the file `name` of the output `out`."""
+    return path_of(joined(out, QUARANTINE_FOLDER), name)
 
 
 def prepare_output(out: str, inputs: Sequence[str], *, again: bool = False) -> None:

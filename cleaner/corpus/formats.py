@@ -48,7 +48,8 @@ class Format:
     """A format of files.
 
     `rest` gives what cleaning leaves alone of a record. `unit` is what a large file is cut by: ``bytes`` (at
-    lines), ``groups`` (of rows), or empty if it is read in one go. With `single`, a file is one document.
+    lines), ``groups`` (of rows), or empty if it is read in one go. With `single`, a file is one document. With
+    `head`, a first record without text says what the others are: no file of the format goes without it.
     """
 
     read: Callable[[Input], Iterator[Record]]
@@ -57,6 +58,7 @@ class Format:
     unit: str = ""
     single: bool = False
     compressed: bool = True
+    head: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -617,8 +619,8 @@ def _parquet_rest(record: Record, fields: Fields) -> object:
 
 _TEXT = Format(_read_text, _bytes_writer(_replace_text), lambda record, fields: None, single=True)
 _JSON_LINES = Format(_read_json_lines, _bytes_writer(_replace_json), _around_span, unit="bytes")
-_CSV = Format(_read_csv, _bytes_writer(_replace_csv), _around_span)
-_WET = Format(_read_wet, _bytes_writer(_replace_wet, cut=True), _wet_rest)
+_CSV = Format(_read_csv, _bytes_writer(_replace_csv), _around_span, head=True)
+_WET = Format(_read_wet, _bytes_writer(_replace_wet, cut=True), _wet_rest, head=True)
 _PARQUET = Format(_read_parquet, _parquet_writer, _parquet_rest, unit="groups", compressed=False)
 
 FORMATS: dict[str, Format] = {
@@ -647,16 +649,20 @@ def is_corpus_file(name: str) -> bool:
     >>> [is_corpus_file(name) for name in ("a.txt", "a.JSONL.zst", "a.json", "a.json.gz", "a.parquet.gz")]
     [True, True, False, True, False]
     """
+    return _look_up(name) is not None
+
+
+def _look_up(name: str) -> Format | None:
     suffix, codec = split_name(name)
     found = FORMATS.get(suffix)
-    if codec:
-        return suffix in COMPRESSED_FORMATS or (found is not None and found.compressed)
-    return found is not None
+    if not codec:
+        return found
+    return found if found is not None and found.compressed else COMPRESSED_FORMATS.get(suffix)
 
 
 def format_of(name: str) -> Format:
     """Return the format of a file for which `is_corpus_file` holds; raise `InputError` for others."""
-    if not is_corpus_file(name):
+    found = _look_up(name)
+    if found is None:
         raise InputError(f"{name}: not a file that can be cleaned ({suffixes()}, each also as .gz or .zst)")
-    suffix, _ = split_name(name)
-    return FORMATS.get(suffix) or COMPRESSED_FORMATS[suffix]
+    return found

@@ -54,12 +54,16 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class FileRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
-    """A file of a task: its name, size and stamp as input, and the size of what was written (-1: nothing)."""
+    """A file of a task: its name, size and stamp as input, and the size of what was written (-1: nothing).
+
+    `apart` is the size of its file in the quarantine (-1: nothing in it was flagged).
+    """
 
     name: str
     size: Count
     stamp: str
     written: int
+    apart: int = -1
 
 
 class FailureRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -103,11 +107,12 @@ class TaskRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 
 class JoinRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="join"):
-    """A file whose parts were put together; `keys` are those of the tasks, as one."""
+    """A file whose parts were put together, as in `FileRow`; `keys` are those of the tasks, as one."""
 
     name: str
     keys: str
     size: Count
+    apart: int = -1
 
 
 Row = RunRow | TaskRow | JoinRow

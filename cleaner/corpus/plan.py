@@ -27,12 +27,14 @@ class Options:
     """What a run is asked to do, beside its rules; all of it decides the result.
 
     `language` (BCP 47) is that of all documents that do not say theirs. `task_bytes` is about how much
-    input a task has, and so what a crash can cost.
+    input a task has, and so what a crash can cost. With `quarantine`, flagged documents are also written, as
+    they were, to files of their own.
     """
 
     fields: Fields = field(default_factory=Fields)
     language: str | None = None
     task_bytes: int = TASK_BYTES
+    quarantine: bool = False
 
 
 @dataclass(frozen=True, slots=True)

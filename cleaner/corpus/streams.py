@@ -116,10 +116,12 @@ def split_name(name: str) -> tuple[str, str]:
     >>> split_name("a.b/c.JSONL.gz"), split_name("c.txt"), split_name("c")
     (('.jsonl', '.gz'), ('.txt', ''), ('', ''))
     """
-    stem = name.lower().rpartition("/")[2]
-    codec = next((suffix for suffix in CODECS if stem.endswith(suffix)), "")
-    stem = stem.removesuffix(codec)
-    return (f".{stem.rpartition('.')[2]}" if "." in stem else ""), codec
+    stem = name.rpartition("/")[2].lower()
+    rest, dot, suffix = stem.rpartition(".")
+    codec = dot + suffix if dot + suffix in CODECS else ""
+    if codec:
+        _, dot, suffix = rest.rpartition(".")
+    return (dot + suffix if dot else ""), codec
 
 
 @dataclass(frozen=True, slots=True)

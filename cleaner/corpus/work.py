@@ -12,8 +12,8 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
@@ -31,11 +31,11 @@ from cleaner.audit import (
     unchanged_row,
     verify_document,
 )
-from cleaner.corpus.files import AUDIT_FOLDER, Source, is_safe_name, path_of
+from cleaner.corpus.files import AUDIT_FOLDER, Source, is_safe_name, path_of, quarantine_of
 from cleaner.corpus.formats import Format, format_of
 from cleaner.corpus.journal import FailureRow, FileRow, TaskRow, task_path
 from cleaner.corpus.plan import Options, Task
-from cleaner.corpus.records import Fields, Input, Record
+from cleaner.corpus.records import Fields, Input, Record, Writer
 from cleaner.corpus.store import (
     is_remote,
     joined,
@@ -241,7 +241,8 @@ def clean_task(
     hashed = hashlib.sha256()
     number = done = clean_bytes = extent = 0
     moves: list[tuple[str, str]] = []
-    key = task.key
+    stale: list[str] = []
+    base = task_path(out, task.key)
     begun = time.perf_counter()
     cleaning = documenting = 0.0
 
@@ -254,20 +255,25 @@ def clean_task(
             cleaning += time.perf_counter() - before
 
     create = _create if out else _discard
-    with create(task_path(out, f"{key}.audit")) as handle:
+    with create(f"{base}.audit") as handle:
         audit = open_sink(handle, codec, fast=True)
         for place, file in enumerate(task.files):
             to = path_of(out, file.name)
             direct = is_remote(out) and not task.part
-            temporary = to if direct else task_path(out, f"{key}.{'part' if task.part else place}")
+            temporary = to if direct else f"{base}.{'part' if task.part else place}"
             chosen = format_of(file.name)
-            rejected = _Rejected(_rejected_path(out, file.name, task.start))
+            codec_in = split_name(file.name)[1]
+            rejected = _Rejected(out, file.name, task.start)
             try:
-                with open_read(file.path) as reading, create(temporary) as writing:
-                    codec_in = split_name(file.name)[1]
+                with open_read(file.path) as reading, create(temporary) as writing, ExitStack() as stack:
                     source = Input(reading, codec_in, options.fields, task.start, task.end)
                     sink = open_sink(writing, source.codec)
                     writer = chosen.writer(sink, source)
+                    aside = None
+                    if options.quarantine and out:
+                        set_apart = quarantine_of(out, file.name)
+                        at = set_apart if direct else f"{base}.{'' if task.part else f'{place}.'}apart"
+                        aside = _Aside(at, set_apart, source, file, stack)
                     if chosen.unit == "groups":
                         reading.seek(0)  # the writer has looked at the schema
                     for record in _records(source, chosen):
@@ -297,6 +303,11 @@ def clean_task(
                                 original = record.text.encode(record.encoding, "surrogatepass")
                                 rows = [_failed_row(record, name, file.path, original, detail)]
                                 writer.put(record, None)
+                        if aside is not None and record.lost is None:
+                            if rows and rows[-1].flags:  # type: ignore[union-attr]
+                                aside.put(record)
+                            elif chosen.head and not record.place and not rows:
+                                aside.head = record
                         if rows:
                             before = time.perf_counter()
                             tally.count(rows, _source_of(record, file))
@@ -307,10 +318,15 @@ def clean_task(
                             break
                     mark(-1, done)
                     writer.close()
+                    apart = aside.close() if aside is not None else -1
                 extent = getattr(writer, "groups", sink.size)
                 hashed.update(sink.sha256.digest())
                 clean_bytes += sink.size
-                files.append(FileRow(file.name, file.size, file.stamp, sink.size))
+                if aside is not None and apart >= 0:
+                    moves.append((aside.path, aside.to))
+                elif aside is not None and not task.part:
+                    stale.append(aside.to)
+                files.append(FileRow(file.name, file.size, file.stamp, sink.size, apart))
                 moves.append((temporary, to))
             except (_Unreadable, FileNotFoundError, PermissionError, IsADirectoryError) as error:
                 if isinstance(error, OSError) and error.filename != file.path:
@@ -323,9 +339,11 @@ def clean_task(
                     rejected.close()
         audit.close()
     if out:
-        put_in_place(out, task_path(out, f"{key}.audit"), moves, task.part)
+        put_in_place(out, f"{base}.audit", moves, task.part)
+        for path in stale:
+            remove(path)
     row = TaskRow(
-        key=key,
+        key=task.key,
         files=tuple(files),
         start=task.start,
         end=task.end,
@@ -389,17 +407,51 @@ def put_in_place(out: str, audit: str, moves: Sequence[tuple[str, str]], part: b
             move(temporary, to)
 
 
-def _rejected_path(out: str, name: str, start: int) -> str:
-    place = f"@{start}" if start else ""
-    return path_of(joined(out, AUDIT_FOLDER, "rejected"), name + place)
+@dataclass(slots=True)
+class _Aside:
+    """The file of the flagged documents of another, begun with the first of them."""
+
+    path: str
+    to: str
+    source: Input
+    file: Source
+    opened: ExitStack
+    head: Record | None = None
+    writer: Writer | None = None
+    sink: Sink | None = None
+
+    def put(self, record: Record) -> None:
+        """Add a document as it was."""
+        if self.writer is None:
+            self.sink = open_sink(self.opened.enter_context(_create(self.path)), self.source.codec)
+            # The schema is in the file, whose own handle is being read from.
+            reading = self.opened.enter_context(open_read(self.file.path))
+            self.writer = format_of(self.file.name).writer(self.sink, replace(self.source, handle=reading))
+            if self.head is not None:
+                self.writer.put(self.head, None)
+        self.writer.put(record, None)
+
+    def close(self) -> int:
+        """Return the size of the file, -1 if there is none."""
+        if self.writer is None or self.sink is None:
+            return -1
+        self.writer.close()
+        return self.sink.size
 
 
 @dataclass(slots=True)
 class _Rejected:
     """The side file of bad records: what could not be read, as it is on the disk."""
 
-    path: str
+    out: str
+    name: str
+    start: int
     handle: object = None
+
+    @property
+    def path(self) -> str:
+        place = f"@{self.start}" if self.start else ""
+        return path_of(joined(self.out, AUDIT_FOLDER, "rejected"), self.name + place)
 
     def put(self, record: Record, file: Source, chosen: Format) -> None:
         if chosen.single and record.lost is None:
@@ -435,14 +487,33 @@ def _stretch(path: str, lost: Damage) -> Iterator[bytes]:
 # ------------------------------------------------------------------ files in parts
 
 
-def join_parts(out: str, name: str, keys: Sequence[str]) -> int:
-    """Put the parts of a file together; return its size."""
+def join_parts(out: str, name: str, keys: Sequence[str], apart: Sequence[str]) -> tuple[int, int]:
+    """Put the parts of a file together, and those of its flagged documents, which the tasks `apart` have.
+
+    Returns the sizes of both, -1 where nothing was flagged.
+    """
     parts = [task_path(out, f"{key}.part") for key in keys]
-    return put_together(name, parts, path_of(out, name))
+    flagged = [task_path(out, f"{key}.apart") for key in apart]
+    # As long as the first part is there, nothing has been removed: whoever finds it can do all this again.
+    if flagged:
+        _write_together(name, flagged, quarantine_of(out, name))
+    else:
+        remove(quarantine_of(out, name))
+    size = put_together(name, parts, path_of(out, name))
+    for path in flagged:
+        remove(path)
+    return size, size_of(quarantine_of(out, name))
 
 
 def put_together(name: str, parts: Sequence[str], to: str) -> int:
     """Write the file `name`, whose parts are files, to the path `to`; remove the parts, the first one first."""
+    _write_together(name, parts, to)
+    for part in parts:
+        remove(part)
+    return size_of(to)
+
+
+def _write_together(name: str, parts: Sequence[str], to: str) -> None:
     temporary = f"{parts[0]}.joined"
     make_folder(os.path.dirname(to))
     with write_whole(to if is_remote(to) else temporary) as handle:
@@ -456,9 +527,6 @@ def put_together(name: str, parts: Sequence[str], to: str) -> int:
                     _copy(reading, handle)
     if not is_remote(to):
         move(temporary, to)
-    for part in parts:
-        remove(part)
-    return size_of(to)
 
 
 def _copy(reading: BinaryIO, writing: BinaryIO) -> None:
