@@ -17,3 +17,23 @@ rules:
   match: {regex: ' (?=-backed)', case: true}
   examples: [{in: US -backed force, out: US-backed force}, {keep: he left - backed by none}]
 """
+
+# Each shape once drove some parser into quadratic time.
+SHAPES = {
+    "mojibake": "Ã© word ",
+    "quotes lost": "saidâ€ and",
+    "no blank": "Ð¿Ñ€Ð¸",
+    "java null": "À\x80",
+    "surrogates": "í\xa0\xbdí¸\x80",
+    "lines": "â€™\n",
+    "old lines": "â€™\r",
+    "entities": "&eacute; ` `` ",
+    "nested": "&amp;amp;",
+    "open": "&amp",
+    "blanks": " \xa0\t",
+    "escapes": "\x1b]\x1b[0",
+    "hyphens": "\xad ",
+    "fences": "```\n",
+    "ticks": "`a``b```c````&amp;",
+    "blank lines": "\n \n\n",
+}
