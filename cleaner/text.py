@@ -1,4 +1,4 @@
-"""Text as rules see it: documents, lines, paragraphs, folding, and counts.
+"""Text as rules see it: lines, folding, and counts.
 
 A line ends at LF, CRLF or a lone CR. The other characters that Unicode calls line breaks (U+2028,
 U+2029, form feed, vertical tab, NEL) are ordinary characters inside a line, so that no splitting
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "QUOTES",
     "SPACES",
     "UNUSUAL",
-    "Document",
     "Lines",
     "ends_sentence",
     "fold",
@@ -31,17 +30,6 @@ __all__ = [
     "strip_edges",
     "word_count",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """One text with what is known of it; `language` is a BCP 47 tag, `url` a full address."""
-
-    text: str
-    id: str = ""
-    url: str | None = None
-    language: str | None = None
-    metadata: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

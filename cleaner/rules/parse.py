@@ -795,11 +795,8 @@ def _check_rule(reading: Reading, rule: Rule, node: Node) -> None:
         problem("run", f"a run is of lines or paragraphs, not of a {rule.unit}")
     if rule.run is not None and rule.action not in ("drop", "keep"):
         problem("run", f"a run can be dropped or kept, not `{rule.action}`")
-    if rule.unit == "span":
-        if rule.action in ("fix",):
-            problem("unit", "`do: fix` looks at lines, paragraphs or the document")
-        if rule.match is not None and span_locator(rule.match) is None:
-            problem("match", f"a span is found by exactly one of {', '.join(TEXT_TESTS)} at the top of `match`")
+    if rule.unit == "span" and rule.match is not None and span_locator(rule.match) is None:
+        problem("match", f"a span is found by exactly one of {', '.join(TEXT_TESTS)} at the top of `match`")
     if rule.template is not None:
         _check_template(reading, rule, node)
     if rule.action == "fix" and rule.unit == "span":
