@@ -162,11 +162,11 @@ _MARKED = re.compile(
 )
 
 # Characters whose folding is more than another case, blank, quote or full-width mark: multi-character folds other
-# than of ß, compatibility letters, marks that may compose, invisible ones. Only lines that hold one need to be folded
+# than of ß and İ, compatibility letters, marks that may compose, invisible ones. Only lines that hold one need to be folded
 # before they can be scanned.
 UNUSUAL = (
     INVISIBLE
-    + r"\x{b5}\x{130}-\x{131}\x{149}\x{17f}\x{1c5}\x{1c8}\x{1cb}\x{1f0}\x{1f2}\x{300}-\x{36f}\x{390}\x{3b0}"
+    + r"\x{b5}\x{149}\x{17f}\x{1c5}\x{1c8}\x{1cb}\x{1f0}\x{1f2}\x{300}-\x{36f}\x{390}\x{3b0}"
     + r"\x{3d0}-\x{3d1}\x{3d5}-\x{3d6}\x{3f0}-\x{3f1}\x{3f4}-\x{3f5}\x{483}-\x{487}\x{587}\x{591}-\x{5c7}\x{610}-\x{61a}"
     + r"\x{64b}-\x{65f}\x{93c}\x{94d}\x{951}-\x{954}\x{958}-\x{95f}\x{9bc}-\x{9cd}\x{9dc}-\x{9df}\x{9fe}"
     + r"\x{a33}-\x{a4d}\x{a59}-\x{a5e}\x{abc}-\x{acd}"
@@ -198,10 +198,11 @@ def fold(text: str, *, case: bool = False) -> str:
 
 
 def _fold_once(text: str, case: bool) -> str:
-    folded = text.translate(_FOLD)
+    folded = text.translate(_FOLD) if _FOLDS.search(text) else text  # translating is ten times as slow as looking
     return folded if case else folded.casefold()
 
 
+_FOLDS = re.compile("[" + "".join(re.escape(chr(code)) for code in sorted(_FOLD) if code != 0x20) + "]")
 _BLANKS = re.compile(r" {2,}")
 
 

@@ -313,13 +313,15 @@ class _Alphabet:
             return self.letter(first)
         if _is_plain(piece):
             return first
+        if first == "i":
+            return self.letter("i")
         among = {" ": r"\t-\r\x1c-\x20", "'": "'`"}.get(first) or f"\\x{ord(first):02x}"
         return f"[{among}{self.beyond}]+"
 
 
 def _is_plain(piece: str) -> bool:
     """Tell whether a piece is a letter or digit that only its other case passes for."""
-    return piece.isascii() and piece.isalnum() and len(piece) == 1
+    return piece.isascii() and piece.isalnum() and len(piece) == 1 and piece != "i"
 
 
 def _widened(text: str, edge_before: bool, edge_after: bool, alphabet: _Alphabet) -> str:
@@ -334,10 +336,13 @@ def _widened(text: str, edge_before: bool, edge_after: bool, alphabet: _Alphabet
 _ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
 
 
+_MORE_FORMS = {"σ": "ς", "i": "ıİ"}
+
+
 def _forms(character: str) -> list[str]:
-    """Return a folded character, its capital and the other σ; an empty list for a lone surrogate."""
+    """Return a folded character, its capital, the other σ and the Turkish i; an empty list for a lone surrogate."""
     upper = character.upper()
-    forms = {character, upper, "ς" if character == "σ" else character} if len(upper) == 1 else {character}
+    forms = {character, upper, *_MORE_FORMS.get(character, "")} if len(upper) == 1 else {character}
     return [] if any(0xD800 <= ord(form) < 0xE000 for form in forms) else sorted(forms)
 
 

@@ -27,9 +27,9 @@ except ImportError:  # pragma: no cover - musl Linux has no wheel
 __all__ = ["Hits", "Scanner", "build_scanner"]
 
 _MEMORY = 256 << 20  # bytes; 1,000 rules want 64 to 128 MB, and the default of 8 MB would silently match nothing
-# Letters whose case `regex` and RE2 see differently: dotless and dotted i, and those newer than RE2’s Unicode.
+# Letters whose case `regex` and RE2 see differently: those newer than RE2’s Unicode.
 _CASED = (
-    r"[\x{130}\x{131}\x{1c89}\x{1c8a}\x{a7c0}-\x{a7ef}\x{ab4b}\x{ab4c}\x{ab6c}\x{ab6d}\x{10d50}-\x{10d85}"
+    r"[\x{1c89}\x{1c8a}\x{a7c0}-\x{a7ef}\x{ab4b}\x{ab4c}\x{ab6c}\x{ab6d}\x{10d50}-\x{10d85}"
     r"\x{16ea0}-\x{16ed3}\x{1df00}-\x{1dfff}]"
 )
 _SURROGATE = re.compile(b"\xed[\xa0-\xbf]")  # a lone one, which RE2 cannot see
