@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 from cleaner.edits import OffsetMap
 from cleaner.engine import Cleaner, Result, Step
-from cleaner.matching.predicates import DUPLICATE_OF, Check
+from cleaner.matching.predicates import DUPLICATE_OF, Check, compile_test
 from cleaner.matching.units import Units
-from cleaner.rules.model import RISKS, Duplicate, Phrase, Position, Range, Rule, Test, inner_tests
+from cleaner.rules.model import RISKS, Duplicate, Nearby, Phrase, Position, Range, Rule, Test, inner_tests
 from cleaner.text import Lines, ends_sentence, link_spans, word_count
 
 __all__ = ["Explanation", "Fate", "Verdict", "explain", "explain_line"]
@@ -371,6 +371,10 @@ def _measured(check: Check, units: Units, index: int) -> str:
         return f"it has {count / max(1, whole):.0%}" if share else f"it has {count}"
     if check.key == "full_stop":
         return "it ends like a sentence" if ends_sentence(text) else "it does not end like a sentence"
+    if check.test is not None and isinstance(check.test.value, Nearby):
+        any_count = replace(check.test.value, count=Range(0, float("inf"), share=check.test.value.count.share))
+        found = compile_test(replace(check.test, value=any_count)).run(units, index) or {}
+        return f"{found[check.key]:.0%} do" if check.test.value.count.share else f"{found[check.key]} do"
     if check.key in ("first", "last"):
         rank = units.line_rank(units.first_lines[index]) if units.first_lines[index] in units.filled else 0
         return f"it is line {rank + 1} of {len(units.filled)} with text"
@@ -403,6 +407,9 @@ def _value(value: Any) -> str:
         return f"{value.amount:.0%}" if value.share else str(int(value.amount))
     if isinstance(value, Duplicate):
         return value.of if value.near is None else f"{{of: {value.of}, near: {value.near:g}}}"
+    if isinstance(value, Nearby):
+        within = "" if value.within is None else f"within: {value.within}, "
+        return f"{{{within}match: {_value(value.match)}, count: {_range(value.count)}}}"
     if isinstance(value, bool):
         return str(value).lower()
     return _quoted(value) if isinstance(value, str) else str(value)

@@ -12,7 +12,17 @@ from cleaner.rules import Example, Rule
 from cleaner.rules.lint import WARNINGS
 from cleaner.rules.load import PACK_KEYS, SITE_KEYS, pack_files, resolve
 from cleaner.rules.model import Phrase, inner_tests
-from cleaner.rules.parse import CASE, DUPLICATE_KEYS, EXAMPLE_KEYS, FOR_KEYS, RULE_KEYS, RUN_KEYS, TESTS, Key
+from cleaner.rules.parse import (
+    CASE,
+    DUPLICATE_KEYS,
+    EXAMPLE_KEYS,
+    FOR_KEYS,
+    NEARBY_KEYS,
+    RULE_KEYS,
+    RUN_KEYS,
+    TESTS,
+    Key,
+)
 from cleaner.rules.schema import KINDS, json_schema
 from docs.blocks import DOCUMENTS, ROOT, rewritten
 
@@ -128,6 +138,8 @@ def reference() -> Iterator[str]:
     yield from key_table(RUN_KEYS)
     yield "## Tests\n"
     yield from key_table({**TESTS, "case": CASE})
+    yield "### above, below, around\n"
+    yield from key_table(NEARBY_KEYS, "match")
     yield "### duplicate\n"
     yield from key_table(DUPLICATE_KEYS, "of")
     yield "## Examples\n"

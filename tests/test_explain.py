@@ -161,6 +161,33 @@ def test_tests_that_held_before_the_one_that_failed() -> None:
     assert verdict(f"{TAIL}\nHe left the town", 5, "short").passed == ()
 
 
+NEARBY = """\
+rules:
+- id: menu
+  about: x
+  match:
+    below: {match: {words: ..2}, count: 2..}
+    around: {within: 2, match: {full_stop: true}, count: 50%..}
+  examples: [{drop: a}, {keep: b}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ("Home\nHe left.\nNews and much more\nNo\nYes", "below: 3, around: 50%"),
+        ("Home\nHe left at noon.\nNews and much more\nNo", "below: {match: {words: ..2}, count: 2..} fails: 1 do"),
+        (
+            "Home\nNews\nHe left\nNo.",
+            "around: {within: 2, match: {full_stop: true}, count: 50%..} fails: 0% do",
+        ),
+    ],
+)
+def test_what_is_counted_nearby_is_told(text: str, detail: str) -> None:
+    (found,) = explain_line(Cleaner.from_text(NEARBY), text, 1)
+    assert found.detail == detail
+
+
 def test_rules_for_other_languages_are_counted() -> None:
     assert explain(CLEANER, "Teilen").elsewhere == 1
     assert explain(CLEANER, "Teilen", language="de").elsewhere == 0

@@ -14,7 +14,17 @@ from cleaner import Cleaner
 from cleaner.repair import OPERATIONS, operation_schemas
 from cleaner.rules import RuleError, load_text, pack_files
 from cleaner.rules.load import PACK_KEYS
-from cleaner.rules.parse import CASE, DUPLICATE_KEYS, EXAMPLE_KEYS, FOR_KEYS, RULE_KEYS, RUN_KEYS, TESTS, Key
+from cleaner.rules.parse import (
+    CASE,
+    DUPLICATE_KEYS,
+    EXAMPLE_KEYS,
+    FOR_KEYS,
+    NEARBY_KEYS,
+    RULE_KEYS,
+    RUN_KEYS,
+    TESTS,
+    Key,
+)
 from cleaner.rules.schema import KINDS, json_schema
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +37,7 @@ TABLES: dict[str, Mapping[str, Key]] = {
     "test": {**TESTS, "case": CASE},
     "run": RUN_KEYS,
     "for": FOR_KEYS,
+    "nearby": NEARBY_KEYS,
     "duplicate": DUPLICATE_KEYS,
     "example": EXAMPLE_KEYS,
 }
@@ -143,6 +154,7 @@ SCALARS: dict[str, list[object]] = {
     "share": ["30%", 0.3, 1, "100%", 0, "0%", "101%", 1.1, "a", "0.3"],
     "near": [0.9, "90%", 0.5, 1, 0.4, "50%", "100%"],
     "gap": [0, 1, 999, 1000, -1, "2", 1.5],
+    "distance": [1, 5, "3", 0, -1, 1.5, "x", 999_999_999, 1_000_000_000, "0", "03", True],
     "phrases": [
         "share",
         ["share", "this"],
@@ -202,6 +214,7 @@ KIND_VALUES["test"] = st.deferred(
         st.lists(KIND_VALUES["test"], max_size=2),
     )
 )
+KIND_VALUES["nearby"] = maps(NEARBY_KEYS, 3)
 KIND_VALUES["tests"] = st.lists(KIND_VALUES["test"], max_size=2)
 KIND_VALUES["for"] = maps(FOR_KEYS, 2)
 KIND_VALUES["run"] = maps(RUN_KEYS, 3)

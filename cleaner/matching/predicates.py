@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal
 
 import regex
@@ -17,7 +18,7 @@ import regex
 from cleaner.matching.duplicates import earlier, near_earlier, near_previous
 from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans
 from cleaner.matching.units import Units
-from cleaner.rules.model import Duplicate, Position, Range, Test
+from cleaner.rules.model import Duplicate, Nearby, Position, Range, Test
 from cleaner.rules.patterns import compile_pattern, widen
 from cleaner.text import ends_sentence, link_spans
 
@@ -234,6 +235,35 @@ def _neighbour(test: Test) -> Check:
     return Check(test.key, 2.0 + inner.cost, run, scan, (inner,), test)
 
 
+def _nearby(test: Test) -> Check:
+    nearby: Nearby = test.value
+    inner = compile_test(nearby.match)
+    key, low, high, share = test.key, nearby.count.low, nearby.count.high, nearby.count.share
+    above, below = key != "below", key != "above"
+    # Every unit is asked once a snapshot: rules that count units by the same name share the sums.
+    asked = nearby.match.value if nearby.match.key == "use" else nearby.match
+    sums = f"passing {asked!r}"
+
+    def run(units: Units, index: int) -> Evidence | None:
+        size = len(units.texts)
+        passed: list[int] | None = units.cache.get(sums)
+        if passed is None:
+            passing = (inner.run(units, at) is not None for at in range(size))
+            passed = units.cache[sums] = list(accumulate(passing, initial=0))
+        first, last = 0, size
+        if nearby.within is not None:
+            first, last = max(0, index - nearby.within), min(size, index + 1 + nearby.within)
+        count = (passed[index] - passed[first] if above else 0) + (passed[last] - passed[index + 1] if below else 0)
+        if not share:
+            return {key: count} if low <= count <= high else None
+        whole = (index - first if above else 0) + (last - index - 1 if below else 0)
+        value = count / whole if whole else 0.0
+        return {key: round(value, 3)} if low <= value <= high else None
+
+    # Once there are sums, nothing is cheaper; what looks at all units fails for whole stretches of them.
+    return Check(key, 0.15 if nearby.within is None else 0.25, run, parts=(inner,), test=test)
+
+
 def _duplicate(test: Test) -> Check:
     wanted: Duplicate = test.value
 
@@ -325,6 +355,9 @@ _COMPILERS: dict[str, Callable[[Test], Check]] = {
     "last": _position,
     "previous": _neighbour,
     "next": _neighbour,
+    "above": _nearby,
+    "below": _nearby,
+    "around": _nearby,
     "duplicate": _duplicate,
     "use": _use,
     "not": _not,

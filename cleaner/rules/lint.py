@@ -16,7 +16,7 @@ import regex
 
 from cleaner.rules.examples import Changes, Clean, alone, check_example, known_of
 from cleaner.rules.load import Resolved
-from cleaner.rules.model import Configuration, Duplicate, Phrase, Position, Range, Rule, Test, inner_tests
+from cleaner.rules.model import Configuration, Duplicate, Nearby, Phrase, Position, Range, Rule, Test, inner_tests
 from cleaner.rules.nodes import Place, nearest
 from cleaner.rules.parse import span_locator
 from cleaner.rules.patterns import compile_pattern, template_groups, widen
@@ -136,6 +136,9 @@ def _shown_value(value: Any) -> str:
             return f"{value.amount:.0%}" if value.share else f"{value.amount:g}"
         case Duplicate():
             return value.of if value.near is None else f"{{of: {value.of}, near: {value.near:g}}}"
+        case Nearby():
+            within = "" if value.within is None else f"within: {value.within}, "
+            return f"{{{within}match: {_shown_value(value.match)}, count: {_shown_range(value.count)}}}"
         case bool():
             return str(value).lower()
         case (one,) if isinstance(one, Phrase):

@@ -17,6 +17,7 @@ __all__ = [
     "Configuration",
     "Duplicate",
     "Example",
+    "Nearby",
     "Pack",
     "Phrase",
     "Position",
@@ -75,6 +76,15 @@ class Duplicate:
 
     of: Literal["previous", "earlier"]
     near: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """How many of the units nearby pass a test; `within` is how many units away they may stand (None: any)."""
+
+    match: Test
+    within: int | None
+    count: Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +189,16 @@ def inner_tests(test: Test | None) -> list[Test]:
     if test is None:
         return []
     found = [test]
-    inner = test.value if isinstance(test.value, tuple) else (test.value,)
-    for value in inner:
+    inner = test.value.match if isinstance(test.value, Nearby) else test.value
+    for value in inner if isinstance(inner, tuple) else (inner,):
         if isinstance(value, Test):
             found.extend(inner_tests(value))
     return found
 
 
 def own_tests(test: Test | None) -> list[Test]:
-    """Return a test and the tests inside it that look at the unit itself and must hold: none of `previous`, `next`, `not`."""
-    if test is None or test.key in ("previous", "next", "not"):
+    """Return a test and the tests inside it that look at the unit itself and must hold: none of a neighbour, or of `not`."""
+    if test is None or test.key in ("previous", "next", "above", "below", "around", "not"):
         return []
     inner = test.value if isinstance(test.value, tuple) else (test.value,)
     return [test, *(found for value in inner if isinstance(value, Test) for found in own_tests(value))]

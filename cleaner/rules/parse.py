@@ -14,6 +14,7 @@ from cleaner.rules.model import (
     UNITS,
     Duplicate,
     Example,
+    Nearby,
     Phrase,
     Position,
     Range,
@@ -31,6 +32,7 @@ __all__ = [
     "DUPLICATE_KEYS",
     "EXAMPLE_KEYS",
     "FOR_KEYS",
+    "NEARBY_KEYS",
     "RULE_KEYS",
     "RUN_KEYS",
     "TESTS",
@@ -335,6 +337,27 @@ def _duplicate_value(reading: Reading, node: Node) -> Duplicate | None:
     return Duplicate("previous" if of == "previous" else "earlier", near) if of else None
 
 
+def _nearby_value(key: str) -> Callable[[Reading, Node], Nearby | None]:
+    def read(reading: Reading, node: Node) -> Nearby | None:
+        if not _check_keys(reading, node, NEARBY_KEYS, f"`{key}`"):
+            return None
+        match_node, within_node, count_node = (node.get(name) for name in NEARBY_KEYS)
+        if match_node is None:
+            reading.problems.add(node.place, f"`{key}` wants a test of the units nearby: `match: {{full_stop: true}}`")
+            return None
+        within: int | None = None
+        if within_node is not None:
+            if within_node.kind == "scalar" and re.fullmatch(r"[1-9][0-9]{0,8}", within_node.text):
+                within = int(within_node.text)
+            else:
+                reading.problems.add(within_node.place, "`within` is a number of units, 1 or more")
+        match = parse_test(reading, match_node)
+        count = _range(reading, count_node, shares=True) if count_node is not None else Range(1, _UNLIMITED)
+        return Nearby(match, within, count) if match is not None and count is not None else None
+
+    return read
+
+
 def _use_value(reading: Reading, node: Node) -> Test | None:
     word = read_word(reading, node, "a name")
     if word is None:
@@ -419,6 +442,24 @@ TESTS: dict[str, Key] = {
     "last": Key("among the last lines of the document", _POSITION, "30%", read=_position_value),
     "previous": Key("the unit before passes the test", _TEST, "{is: $share}", read=_test_value),
     "next": Key("the unit after passes the test", _TEST, "{words: ..3}", read=_test_value),
+    "above": Key(
+        "how many of the units above pass a test",
+        _ref("nearby"),
+        "{match: {full_stop: true}, count: ..2}",
+        read=_nearby_value("above"),
+    ),
+    "below": Key(
+        "how many of the units below pass a test",
+        _ref("nearby"),
+        "{match: {full_stop: true}, count: 3..}",
+        read=_nearby_value("below"),
+    ),
+    "around": Key(
+        "how many of the units above and below pass a test",
+        _ref("nearby"),
+        "{within: 5, match: {words: ..4}, count: 80%..}",
+        read=_nearby_value("around"),
+    ),
     "duplicate": Key(
         "equal to the unit before, or to an earlier one", _ref("duplicate"), "previous", read=_duplicate_value
     ),
@@ -602,6 +643,11 @@ RUN_KEYS: dict[str, Key] = {
     ),
     "gap": Key("how many blank lines may stand between two units", _ref("gap"), "0", "1"),
     "edge": Key("start or end: the run must reach that edge of the text", {"enum": ["start", "end"]}, "end"),
+}
+NEARBY_KEYS: dict[str, Key] = {
+    "match": Key("the test for the units nearby", _TEST, "{full_stop: true}"),
+    "within": Key("how many units away they may stand, on either side; without it, any", _ref("distance"), "5"),
+    "count": Key("how many of them must pass it, or which share of those that there are", _AMOUNT, "80%..", "1.."),
 }
 DUPLICATE_KEYS: dict[str, Key] = {
     "of": Key("previous (the unit before) or earlier (any before)", {"enum": ["previous", "earlier"]}, "earlier"),

@@ -21,6 +21,7 @@ from cleaner.rules.parse import (
     LANGUAGE,
     LARGEST_EXAMPLE,
     LONGEST_PHRASE,
+    NEARBY_KEYS,
     RULE_KEYS,
     RUN_KEYS,
     TESTS,
@@ -137,6 +138,13 @@ KINDS: dict[str, dict[str, Any]] = {
             {"type": "string", "pattern": _whole("[0-9]{1,3}")},
         ],
     },
+    "distance": {
+        "description": "a number of units, 1 or more",
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+            {"type": "string", "pattern": _whole("[1-9][0-9]{0,8}")},
+        ],
+    },
     "pattern": {
         "description": "a regular expression of the Python package `regex`",
         "type": "string",
@@ -182,6 +190,10 @@ KINDS: dict[str, dict[str, Any]] = {
         ),
     },
     "tests": {"description": "a list of tests", "type": "array", "minItems": 1, "items": _ref("test")},
+    "nearby": {
+        "description": "a map of `match`, `within` and `count`",
+        **_keys(NEARBY_KEYS, **_needs("match")),
+    },
     "duplicate": {
         "description": "`previous`, `earlier`, or a map of `of` and `near`",
         "if": {"type": "object"},
