@@ -169,7 +169,7 @@ class ArrowCleaner:
         return clean_arrow(data, self.cleaner, text=self.text, url=self.url, language=self.language, audit=self.audit)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ArrowCleaner, (self.rules, self.text, self.url, self.language, self.audit)
+        return type(self), (self.rules, self.text, self.url, self.language, self.audit)
 
 
 # ------------------------------------------------------------------ tables in and out
