@@ -296,6 +296,7 @@ def _edit_of(row: EditRow) -> dict[str, Any]:
 def _restore_batch(rows: Any, text: str, audit: str) -> Any:
     texts = _values(rows, text) or []
     said = rows.column(audit).to_pylist()
+    changed = False
     for index, (cleaned, one) in enumerate(zip(texts, said, strict=True)):
         if cleaned is None and one is None:
             continue
@@ -308,7 +309,9 @@ def _restore_batch(rows: Any, text: str, audit: str) -> Any:
             raise AuditError(f"row {index}: {error}") from None
         if original != data:
             texts[index] = original.decode()
-    return _put(rows.drop_columns([audit]), text, texts)
+            changed = True
+    rows = rows.drop_columns([audit])
+    return _put(rows, text, texts) if changed else rows
 
 
 def _entry(said: dict[str, Any], *, undecoded: bool) -> Entry:
