@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.samples import documents
+from tests.samples import PACK, documents
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "benchmarks" / "engines.py"
@@ -81,3 +81,41 @@ def test_a_killed_worker_changes_nothing(engine: str, corpus: Path, tmp_path: Pa
     # No row of the audit is there twice.
     edits = [(id, edit["start"], edit["end"]) for id, _, told, _ in found for edit in told or ()]
     assert len(edits) == len(set(edits)) > 500
+
+
+CACHED = """
+import json, os, sys
+import datasets
+from cleaner import Cleaner
+from cleaner.integrations.datasets import clean_dataset
+
+if __name__ == "__main__":
+    folder, pack = sys.argv[1:]
+    dataset = datasets.Dataset.from_parquet(f"{folder}/input/0.parquet", cache_dir=f"{folder}/cache")
+    cleaned = clean_dataset(dataset, Cleaner.from_file(pack), num_proc=2)
+    files = [file["filename"] for file in cleaned.cache_files]
+    stream = clean_dataset(dataset.to_iterable_dataset(num_shards=2), Cleaner.from_file(pack))
+    assert list(stream) == cleaned.to_list()
+    assert cleaned.features == stream.features
+    assert clean_dataset(dataset.select([]), Cleaner.from_file(pack)).features == cleaned.features
+    assert clean_dataset(dataset.with_format("numpy"), Cleaner.from_file(pack)).format["type"] == "numpy"
+    print(json.dumps([sorted((file, os.stat(file).st_mtime_ns) for file in files), cleaned["text"][0]]))
+"""
+
+
+def test_the_cache_of_datasets_follows_the_rules(tmp_path: Path) -> None:
+    write(tmp_path / "input", [{"text": text} for text in ("a\nShare\nb", "Share", "plain", None)], 1)
+    (tmp_path / "cached.py").write_text(CACHED, encoding="utf-8")
+
+    def clean(name: str, pack: str) -> Any:
+        (tmp_path / name).write_text(pack, encoding="utf-8")
+        return json.loads(run(str(tmp_path / "cached.py"), str(tmp_path), str(tmp_path / name)).splitlines()[-1])
+
+    first = clean("first.yaml", PACK)
+    assert first[1] == "a\nb"
+    # The same rules, from another file and with another description, are found: no file is written again.
+    assert clean("other.yaml", PACK.replace("about: A share button", "about: What shares")) == first
+    # One phrase more is not.
+    changed = clean("first.yaml", PACK.replace("{is: share}", "{is: [share, tweet]}"))
+    assert changed[1] == "a\nb"
+    assert not {file for file, _ in changed[0]} & {file for file, _ in first[0]}
