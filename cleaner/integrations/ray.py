@@ -17,6 +17,8 @@ except ImportError:
 
 __all__ = ["audit_dataset", "clean_dataset"]
 
+RETRIES = 3  # of a batch whose actor died; Ray's own default, without end, would never finish with a batch that kills
+
 
 def clean_dataset(
     dataset: Any,
@@ -34,7 +36,7 @@ def clean_dataset(
     Columns are named as for `clean_arrow`. `batch_size` counts rows. `options` go to ``Dataset.map_batches``:
     ``compute=ray.data.ActorPoolStrategy(size=8)`` sets the number of actors, which is otherwise as many as there are
     cores for. Only the rules, as text, are sent to the actors; they must have this version of the package. An actor
-    that dies is started again, and its batches are cleaned again.
+    that dies is started again, and its batches are cleaned again, up to three times (``max_task_retries``).
     """
     rules = ArrowCleaner(cleaner.to_resolved(), text, url, language, audit)
     return dataset.map_batches(
@@ -43,7 +45,7 @@ def clean_dataset(
         batch_format="pyarrow",
         batch_size=batch_size,
         udf_modifying_row_count=False,
-        **options,
+        **{"max_task_retries": RETRIES, **options},
     )
 
 
