@@ -260,6 +260,11 @@ def test_names_of_others_are_refused(name: str) -> None:
         replacement_of(name)
 
 
+def test_names_that_paths_cannot_say_are_refused() -> None:
+    with pytest.raises(ValueError, match="letters, digits"):
+        attributes([], "a.b")
+
+
 @pytest.mark.parametrize("span", [[2, 2, 1.0], [-1, 2, 1.0], [2, 5, 1.0], [3, 2, 1.0]])
 def test_wrong_spans_are_refused(span: list[float]) -> None:
     with pytest.raises(ValueError, match="no stretch of a text of 4"):

@@ -6,6 +6,7 @@ file: ``{"id": …, "source": …, "attributes": {NAME: [[start, end, score], �
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -33,6 +34,7 @@ SCORES: Mapping[Risk, float] = {"safe": 1.0, "likely": 0.75, "risky": 0.5}
 DELETED = "deleted"
 ORIGINAL = "{}"  # in a mixer's replacement: what stood there
 Spans = dict[str, list[tuple[int, int, float]]]
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def attributes(edits: Iterable[Edit | EditRow], name: str = "cleaner") -> Spans:
@@ -40,11 +42,13 @@ def attributes(edits: Iterable[Edit | EditRow], name: str = "cleaner") -> Spans:
 
     A deletion stands under ``NAME__deleted``, other edits under `NAME` and what they put in place, as its code
     points. What a mixer cannot do is left out: an edit that inserts at a place without replacing anything, or
-    puts in a text that holds ``{}``.
+    puts in a text that holds ``{}``. Raises `ValueError` for a name that cannot stand in a mixer's path.
 
     >>> attributes([Edit(3, 6, "â€™", "’", (Cause("core/mojibake", "fix", "safe", {}),))])
     {'cleaner__2019': [(3, 6, 1.0)]}
     """
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r}: a name has letters, digits, hyphens and underscores")
     found: Spans = {}
     for edit in edits:
         if _can_be_said(edit):
