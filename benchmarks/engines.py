@@ -14,6 +14,7 @@ document to FILE, as JSON Lines in the order of the ids.
 
 import argparse
 import datetime
+import gzip
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,28 +114,66 @@ def with_datasets(task: Task, mark: Mark) -> None:
     mark("clean")
 
 
+def with_datatrove(task: Task, mark: Mark) -> None:
+    from datatrove.executor import LocalPipelineExecutor
+    from datatrove.pipeline.readers import ParquetReader
+    from datatrove.pipeline.writers import JsonlWriter
+
+    from cleaner import Cleaner
+    from cleaner.integrations.datatrove import CleanText
+
+    cleaner = Cleaner(*task.packs)
+    mark("start")
+    clean = CleanText(cleaner, str(task.out / "audit"))
+    pipeline = [ParquetReader(str(task.folder)), clean, JsonlWriter(str(task.out / "clean"))]
+    files = len(list(task.folder.glob("*.parquet")))
+    LocalPipelineExecutor(pipeline, tasks=files, workers=task.jobs, logging_dir=str(task.out / "logs")).run()
+    mark("clean")
+
+
 # ------------------------------------------------------------------ what they wrote
 
 
 def read_run(out: Path) -> Iterator[tuple[str, Any, Any, Any]]:
     """Read the output and the audit of `cleaner run`."""
-    import msgspec
     import pyarrow.parquet as pq
 
-    from cleaner.audit import DocumentRow, Entry, read
+    from cleaner.audit import read
     from cleaner.corpus.batch import audit_lines
 
+    files = sorted(out.glob("*.parquet"))
+    rows = (row for file in files for row in pq.ParquetFile(file).read(columns=["id", "text"]).to_pylist())
+    yield from with_audit(rows, read(audit_lines(str(out))))
+
+
+def read_datatrove(out: Path) -> Iterator[tuple[str, Any, Any, Any]]:
+    """Read the output and the audit of the pipeline; its reader has passed over what has no text."""
+    from cleaner.integrations.datatrove import read_audit
+
+    lines = (
+        line
+        for file in sorted((out / "clean").glob("*.gz"))
+        for line in gzip.decompress(file.read_bytes()).splitlines()
+    )
+    yield from with_audit(map(json.loads, lines), read_audit(str(out / "audit")))
+
+
+def with_audit(rows: Iterable[Any], entries: Iterable[Any]) -> Iterator[tuple[str, Any, Any, Any]]:
+    """Yield documents with what an audit that stands apart says of them."""
+    import msgspec
+
+    from cleaner.audit import DocumentRow, Entry
+
     audit = {}
-    for entry in read(audit_lines(str(out))):
+    for entry in entries:
         if isinstance(entry, Entry) and isinstance(entry.document, DocumentRow):
             edits = [msgspec.to_builtins(row) for row in entry.edits]
             for edit in edits:
                 del edit["type"], edit["document"]
-            flags = msgspec.to_builtins(entry.document.flags)
-            audit[entry.document.id] = edits, flags
-    for file in sorted(out.glob("*.parquet")):
-        for row in pq.read_table(file, columns=["id", "text"]).to_pylist():
-            yield row["id"], row["text"], *audit.pop(row["id"], (None, None))
+            assert entry.document.id not in audit, f"{entry.document.id} is in the audit twice"
+            audit[entry.document.id] = edits, msgspec.to_builtins(entry.document.flags)
+    for row in rows:
+        yield row["id"], row["text"], *audit.pop(row["id"], (None, None))
     assert not audit, f"the audit has documents that the output has not: {list(audit)[:3]}"
 
 
@@ -155,6 +194,7 @@ ENGINES = {
     "ray": Engine(with_ray, read_parquet),
     "spark": Engine(with_spark, read_parquet),
     "datasets": Engine(with_datasets, read_parquet),
+    "datatrove": Engine(with_datatrove, read_datatrove),
 }
 
 # ------------------------------------------------------------------ one engine, in this process

@@ -24,9 +24,14 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Shell commands that are shown but not run here, and why.
 NOT_RUN = {
     "pip install cleaner": "needs a package index",
+    **{
+        f"pip install 'cleaner[{extra}]'": "needs a package index"
+        for extra in ("arrow", "datasets", "datatrove", "ray", "spark")
+    },
     "make demo": "makes an environment of its own",
     "make test": "runs these tests",
-    **{f"pip install 'cleaner[{extra}]'": "needs a package index" for extra in ("arrow", "datasets", "ray", "spark")},
+    "cleaner run data/documents -o clean": "tests/test_dolma.py does",
+    "dolma -c mix.json mix": "dolma wants other versions of what is installed here",
 }
 # What differs from run to run, and what to compare in its place.
 VOLATILE = [
@@ -129,7 +134,10 @@ def run(command: str, folder: Path) -> str:
     environment = {key: value for key, value in os.environ.items() if key not in _HIDDEN}
     more = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "TERM": "xterm"}
     if name == "python":
-        more |= {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HF_HOME": str(folder / "hf")}
+        more |= {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HF_HOME": str(folder / "hf"),
+        }
     done = subprocess.run(
         [*(_CLEANER if name == "cleaner" else [sys.executable]), *arguments],
         cwd=folder,

@@ -1,1 +1,1 @@
-"""The engine inside other people's pipelines: one module each, imported by those who use it."""
+"""Cleaning inside other people's pipelines, one module for each engine; importing `cleaner` imports none of them."""
