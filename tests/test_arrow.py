@@ -158,6 +158,20 @@ def test_kinds_of_tables_agree(made: tuple[Any, str]) -> None:
 TABLE = pa.table({"id": [7, None, 9], "text": ["He left.\nShare\nShe stayed.", "Fine.", None]})
 
 
+@pytest.mark.parametrize("names", [("url", "language"), ("link", "spoken"), ("page.link", "page.spoken")])
+def test_sites_and_languages_count(names: tuple[str, str]) -> None:
+    text = "He left.\nMine\nTeilen\nShe stayed."
+    known = [("https://www.example.com/a", None), (None, "de-AT"), ("https://a.org", "en"), (None, None)]
+    columns = {name.rpartition(".")[2]: [row[place] for row in known] for place, name in enumerate(names)}
+    if "." in names[0]:
+        columns = {"page": [dict(zip(columns, row, strict=True)) for row in known]}
+    table = pa.table({"text": [text] * 4, **columns})
+    cleaned = clean_arrow(table, CLEAN, url=names[0], language=names[1])["text"].to_pylist()
+    assert cleaned == [text.replace("Mine\n", ""), text.replace("Teilen\n", ""), text, text]
+    if names == ("url", "language"):
+        assert clean_arrow(table, CLEAN)["text"].to_pylist() == cleaned
+
+
 def test_batches_are_small() -> None:
     table = pa.table({"text": ["x\nShare"] * (2 * ROWS + 1)})
     assert [len(batch) for batch in clean_arrow(table, CLEAN).to_batches()] == [ROWS, ROWS, 1]

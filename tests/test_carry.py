@@ -61,6 +61,15 @@ def test_the_text_follows_from_what_decides_results() -> None:
     assert told == text
     assert Cleaner.from_text(PACK.replace("{is: share}", "{is: [share, share]}")).to_resolved() != text
     assert Cleaner.from_text(PACK.replace("risk: safe", "risk: likely")).to_resolved() != text
+    one, other = (
+        f"{PACK}- id: fix\n  about: A\n  do: fix\n  with: {{operation: encoding, {options}}}\n"
+        "  examples: [{in: donâ€™t, out: don’t}, {keep: don’t}]\n"
+        for options in (
+            "uncurl_quotes: false, fix_latin_ligatures: true",
+            "fix_latin_ligatures: true, uncurl_quotes: false",
+        )
+    )
+    assert Cleaner.from_text(one).to_resolved() == Cleaner.from_text(other).to_resolved() != text
 
 
 def test_the_time_limit_comes_along() -> None:
