@@ -162,7 +162,9 @@ TABLE = pa.table({"id": [7, None, 9], "text": ["He left.\nShare\nShe stayed.", "
 def test_sites_and_languages_count(names: tuple[str, str]) -> None:
     text = "He left.\nMine\nTeilen\nShe stayed."
     known = [("https://www.example.com/a", None), (None, "de-AT"), ("https://a.org", "en"), (None, None)]
-    columns = {name.rpartition(".")[2]: [row[place] for row in known] for place, name in enumerate(names)}
+    columns: dict[str, list[Any]] = {
+        name.rpartition(".")[2]: [row[place] for row in known] for place, name in enumerate(names)
+    }
     if "." in names[0]:
         columns = {"page": [dict(zip(columns, row, strict=True)) for row in known]}
     table = pa.table({"text": [text] * 4, **columns})
