@@ -144,7 +144,7 @@ def told(process: "subprocess.Popen[str]") -> dict[str, float]:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
-        raise SystemExit(f"{process.args}: ended with code {process.wait()}; run it by hand to see why")  # type: ignore[str-bytes-safe]
+        raise SystemExit(f"a peer ended with code {process.wait()}; run its script in benchmarks/peers to see why")
     found: dict[str, float] = json.loads(line)
     return found
 
