@@ -140,16 +140,14 @@ def without_hits(clean: Cleaner, texts: Sequence[str]) -> list[str]:
 
 
 def one_text(texts: Sequence[str], size: int) -> str:
-    """Return one text of `size` MB: the texts over and over, each time with another number in each line."""
+    """Return one text of `size` MB: the same MB of all sorts of texts, each time with another number in its longer lines."""
+    some = texts[:: max(1, int(megabytes(texts)))]
     parts: list[str] = []
-    length = number = 0
-    while length < size * 1_000_000:
-        text = texts[number % len(texts)]
-        if number >= len(texts):
-            text = "\n".join(f"{line} {number}" if len(line) > 30 else line for line in text.split("\n"))
-        parts.append(text)
-        length += len(text.encode("utf-8", "surrogatepass")) + 1
-        number += 1
+    left = size * 1e6
+    while left > 0:
+        number, text = len(parts) // len(some), some[len(parts) % len(some)]
+        parts.append("\n".join(f"{line} {number}" if len(line) > 30 else line for line in text.split("\n")))
+        left -= len(parts[-1].encode("utf-8", "surrogatepass")) + 1
     return "\n".join(parts)
 
 
@@ -167,8 +165,8 @@ def repeating(repeated: int, lines: int) -> str:
 def curves(texts: Sequence[str], *, quick: bool = False) -> Curves:
     """Return the curves: what is measured, by name of the line, by place on the axis."""
     rounds = 1 if quick else 3
-    some = texts[:30] if quick else texts[::4]
-    few = texts[:10] if quick else texts[::10]
+    some = texts[:12] if quick else texts[::4]
+    few = texts[:6] if quick else texts[::10]
     default, unguarded = Cleaner("default"), Cleaner.from_text(NO_GUARD)
     found: Curves = {}
     counts = RULES[:3] if quick else RULES
@@ -176,24 +174,25 @@ def curves(texts: Sequence[str], *, quick: bool = False) -> Curves:
         name: in_turn({str(count): (rules(count), some) for count in counts}, rounds)
         for name, rules in (("default pack, cut or varied", real_rules), ("made rules, no hits", made_rules))
     }
-    hit = {share: with_hits(few, share) for share in HITS}
+    shares = HITS[::3] if quick else HITS
+    hit = {share: with_hits(few, share) for share in shares}
     pairs = {
         (name, share): (clean, hit[share])
-        for share in HITS
+        for share in shares
         for name, clean in (("default pack", default), ("its guard off", unguarded))
     }
     speeds = in_turn({f"{name}|{share}": pair for (name, share), pair in pairs.items()}, rounds)
     lines = sum(text.count("\n") + 1 for text in few)
     found["lines a second by share of lines hit"] = {
-        name: {str(share): round(speeds[f"{name}|{share}"] / megabytes(hit[share]) * lines) for share in HITS}
+        name: {str(share): round(speeds[f"{name}|{share}"] / megabytes(hit[share]) * lines) for share in shares}
         for name in ("default pack", "its guard off")
     }
-    sizes = MEGABYTES[:2] if quick else MEGABYTES
+    sizes = MEGABYTES[:1] if quick else MEGABYTES
     found["seconds by MB of one text"] = {
         "default pack": {str(one): round(over(default, [one_text(texts, one)]), 3) for one in sizes}
     }
     duplicates = Cleaner.from_text(DUPLICATES)
-    length = LINES // 10 if quick else LINES
+    length = LINES // 50 if quick else LINES
     repeated = [one for one in REPEATED if one <= length]
     found[f"seconds by repeated lines, of {length:,}"] = {
         name: {str(one): round(over(clean, [repeating(one, length)]), 3) for one in repeated}
@@ -212,7 +211,7 @@ def print_curves(found: Curves) -> None:
             print(f"| {name} | {' | '.join(f'{values[place]:,.4g}' for place in places)} |")
 
 
-def plot(found: Curves, rules: int, folder: Path) -> list[Path]:
+def plot(found: Curves, folder: Path) -> list[Path]:
     """Draw the curves; return the files, none where matplotlib is missing."""
     try:
         import matplotlib
@@ -271,21 +270,23 @@ def child_seconds(code: str, rounds: int) -> float:
 
 def cases(texts: Sequence[str], *, quick: bool = False) -> dict[str, float]:
     """Return ratios of speeds (over 1: faster), and seconds of processor time to start."""
-    rounds = 1 if quick else 5
-    some = texts[:30] if quick else texts[::4]
+    rounds = 1 if quick else 3
+    some = texts[:12] if quick else texts[::4]
     default = Cleaner("default")
     found: dict[str, float] = {}
     for name, rules in (("rules", real_rules), ("made rules", made_rules)):
         speeds = in_turn({str(count): (rules(count), some) for count in (100, 1000)}, rounds)
         found[f"1,000 {name} / 100"] = speeds["1000"] / speeds["100"]
 
-    long: list[str] = []
     target = 1 if quick else LONG
-    while megabytes(long) < target:
-        long += [f"{text}\n{len(long)}" if long else text for text in texts]
+    long: list[str] = []
+    left = target * 1e6
+    while left > 0:
+        # Beyond the first time each is a text of its own.
+        text = texts[len(long) % len(texts)]
+        long.append(f"{text}\n{len(long)}" if len(long) >= len(texts) else text)
+        left -= len(text.encode("utf-8", "surrogatepass"))
     fresh = Cleaner("default")
-    while megabytes(long[:-1]) >= target:
-        long.pop()
     first, second = over(fresh, long), over(fresh, long)
     found[f"first pass over {target} MB / second pass"] = second / first
 

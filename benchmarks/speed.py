@@ -144,7 +144,7 @@ def told(process: "subprocess.Popen[str]") -> dict[str, float]:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
-        raise SystemExit(f"{process.args}: ended with code {process.wait()}; run it by hand to see why")  # type: ignore[str-bytes-safe]
+        raise SystemExit(f"a peer ended with code {process.wait()}; run its script in benchmarks/peers to see why")
     found: dict[str, float] = json.loads(line)
     return found
 
@@ -215,7 +215,13 @@ def main() -> None:
     default = "build/bench" if options.quick else f"benchmarks/runs/{datetime.date.today().isoformat()}"
     out = options.out or ROOT / default
     out.mkdir(parents=True, exist_ok=True)
-    begun = time.monotonic()
+    begun = last = time.monotonic()
+    took: dict[str, float] = {}
+
+    def done(part: str) -> None:
+        nonlocal last
+        took[part], last = round(time.monotonic() - last, 1), time.monotonic()
+        print(f"({part}: {took[part]} s)", file=sys.stderr, flush=True)
 
     chosen = texts(count)
     rows = [msgspec.json.encode({"id": str(number), "text": text}) for number, text in enumerate(chosen)]
@@ -227,11 +233,21 @@ def main() -> None:
 
     speeds = measure_stages(rows, rounds)
     print_speeds(f"{size:.1f} MB in memory", speeds, CLEANED)
+    done("stages")
     against = measure_peers(few, rounds)
     print_speeds(f"{some:.1f} MB, in memory above, from file to file below", against, OURS)
+    done("peers")
     ratios = {"split and hash": round(speeds[SPLIT] / speeds[CLEANED], 2)}
     ratios |= {name: round(against[OURS] / against[name], 2) for name in PEERS if name in against}
 
+    cases = curves.cases(chosen, quick=options.quick)
+    print("\n| case | |\n| --- | ---: |")
+    for name, value in cases.items():
+        print(f"| {name} | {value} |", flush=True)
+    done("cases")
+    lines = curves.curves(chosen, quick=options.quick)
+    curves.print_curves(lines)
+    done("curves")
     found: dict[str, Any] = {
         "machine": machine(),
         "source": source,
@@ -242,15 +258,12 @@ def main() -> None:
         "speeds": speeds,
         "peers": against,
         "ratios": ratios,
-        "cases": curves.cases(chosen, quick=options.quick),
-        "curves": curves.curves(chosen, quick=options.quick),
+        "cases": cases,
+        "curves": lines,
+        "seconds": took,
     }
-    print("\n| case | |\n| --- | ---: |")
-    for name, value in found["cases"].items():
-        print(f"| {name} | {value} |")
-    curves.print_curves(found["curves"])
     (out / "speed.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    drawn = curves.plot(found["curves"], rules, out)
+    drawn = curves.plot(lines, out)
     print(f"\n{time.monotonic() - begun:.0f} s; written: {', '.join(map(str, [out / 'speed.json', *drawn]))}")
 
 
