@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # mypy rejects a folder without Python files
 SOURCES := cleaner docs tests $(if $(wildcard benchmarks/*.py),benchmarks)
 
-.PHONY: help demo test lint mypy format docs bench clean
+.PHONY: help demo test lint mypy format docs bench peers clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -22,6 +22,10 @@ help: ## list these targets
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable '.[dev]'
 	@touch .venv/installed $@
+
+.venv/installed-bench: .venv/installed-dev
+	$(PIP) --editable '.[bench]'
+	@touch $@
 
 demo: .venv/installed ## clean the sample articles and show every change in colour
 	rm -rf build/demo
@@ -46,8 +50,18 @@ format: .venv/installed-dev ## sort imports, apply safe fixes, format
 docs: .venv/installed-dev ## write the reference, the catalogue, the schema, and the output that documents show
 	$(BIN)/python -m docs.generate
 
-bench: .venv/installed-dev ## measure speed
-	$(BIN)/python benchmarks/speed.py
+bench: .venv/installed-bench peers ## measure speed, also of other tools; BENCH=--quick to see that it works
+	$(BIN)/python benchmarks/speed.py $(BENCH)
+
+# Each in an environment of its own: they want versions that do not go together.
+PEERS := $(patsubst benchmarks/peers/%.txt,build/peers/%/installed,$(wildcard benchmarks/peers/*.txt))
+
+peers: $(PEERS) ## install the tools to compare with
+
+build/peers/%/installed: benchmarks/peers/%.txt
+	test -x build/peers/$*/bin/python || $(PYTHON) -m venv build/peers/$*
+	build/peers/$*/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
+	@touch $@
 
 clean: ## remove .venv and everything built
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

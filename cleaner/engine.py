@@ -28,6 +28,7 @@ from cleaner.matching.runs import grow
 from cleaner.matching.scan import Hits, Scanner, build_scanner
 from cleaner.matching.units import Kind, Units, document_unit, line_units, paragraph_units
 from cleaner.repair import OPERATIONS
+from cleaner.rules.carry import read_resolved, write_resolved
 from cleaner.rules.examples import Changes, Clean
 from cleaner.rules.load import load, load_file, load_text
 from cleaner.rules.model import RISKS, Configuration, Rule, Test, inner_tests, own_tests
@@ -289,6 +290,22 @@ class Cleaner:
         cleaner = cls.__new__(cls)
         cleaner._set_up(configuration, accelerate=accelerate, time_limit=time_limit)
         return cleaner
+
+    def to_resolved(self) -> str:
+        """Return everything that decides results as text, for `from_resolved` in a process without the files.
+
+        It leaves out descriptions, examples and places, so that rules with one digest give one text.
+        """
+        return write_resolved(self.configuration, {"time_limit": self._time_limit})
+
+    @classmethod
+    def from_resolved(cls, text: str) -> Cleaner:
+        """Return the cleaner that `to_resolved` described: the same rules, digest and results.
+
+        Raises `RuleError` for what another version of this package wrote, or what was changed since.
+        """
+        configuration, settings = read_resolved(text)
+        return cls.from_configuration(configuration, time_limit=settings["time_limit"])
 
     def _set_up(self, configuration: Configuration, *, accelerate: bool, time_limit: float) -> None:
         self.configuration = configuration

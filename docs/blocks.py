@@ -19,13 +19,19 @@ from cleaner import Cleaner
 from cleaner.rules import RuleError, load_text
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 # Shell commands that are shown but not run here, and why.
 NOT_RUN = {
     "pip install cleaner": "needs a package index",
+    **{
+        f"pip install 'cleaner[{extra}]'": "needs a package index"
+        for extra in ("arrow", "datasets", "datatrove", "ray", "spark")
+    },
     "make demo": "makes an environment of its own",
     "make test": "runs these tests",
+    "cleaner run data/documents -o clean": "tests/test_dolma.py does",
+    "dolma -c mix.json mix": "dolma wants other versions of what is installed here",
 }
 # What differs from run to run, and what to compare in its place.
 VOLATILE = [
@@ -123,21 +129,28 @@ def run(command: str, folder: Path) -> str:
     name, *arguments = shlex.split(command)
     if name == "cat":
         return "".join((folder / argument).read_text(encoding="utf-8") for argument in arguments)
-    if name != "cleaner":
-        raise ValueError(f"only `cleaner` and `cat` can be run, not `{command}`")
+    if name not in ("cleaner", "python"):
+        raise ValueError(f"only `cleaner`, `python` and `cat` can be run, not `{command}`")
     environment = {key: value for key, value in os.environ.items() if key not in _HIDDEN}
     more = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "TERM": "xterm"}
+    if name == "python":
+        more |= {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HF_HOME": str(folder / "hf"),
+        }
     done = subprocess.run(
-        [*_CLEANER, *arguments],
+        [*(_CLEANER if name == "cleaner" else [sys.executable]), *arguments],
         cwd=folder,
         env=environment | more,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if name == "cleaner" else subprocess.PIPE,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     output = done.stdout.decode("utf-8")
+    if name == "python" and done.returncode:
+        raise ValueError(done.stderr.decode("utf-8")[-4000:])  # engines say much else there
     if "Traceback (most recent call last)" in output:
         raise ValueError(output)
     # Shipped packs are told by their place in the checkout.
@@ -212,6 +225,8 @@ def renew(block: Block, folder: Path) -> str:
         raise ValueError(f"unknown kind of block: {' '.join(block.kinds)}")
     if block.language == "console":
         return console(block.text, folder)
+    if block.language == "python" and block.files:
+        return block.text  # a script, for a command that follows
     if block.language == "python":
         return check_python(block.text, folder)
     if block.language == "sh":

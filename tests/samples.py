@@ -1,4 +1,10 @@
-"""What several tests clean with."""
+"""What several tests clean with, and what they clean."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+from cleaner.rules import load
 
 PACK = r"""
 pack: t
@@ -37,3 +43,34 @@ SHAPES = {
     "ticks": "`a``b```c````&amp;",
     "blank lines": "\n \n\n",
 }
+
+WORDS = (
+    "the council voted late on monday after a long debate about the harbour and the new bridge which nobody in town "
+    "had asked for while café owners near the market said that prices “went up” again this winter"
+).split()
+
+
+def documents(count: int) -> Iterator[dict[str, Any]]:
+    """Make documents of prose and examples of the shipped rules, always the same: `id`, `url`, `language` and `text`.
+
+    Some have no text, no URL or no language; some texts come twice.
+    """
+    examples = [example for rule in load(["default"]).rules for example in rule.examples if len(example.text) < 2000]
+    for number in range(count):
+        rnd = random.Random(number if number % 50 else number // 2)
+        parts = [_prose(rnd) for _ in range(rnd.randint(1, 5))]
+        chosen = rnd.sample(examples, rnd.choice([0, 1, 1, 2, 3]))
+        for example in chosen:
+            parts.insert(rnd.randint(0, len(parts)), example.text)
+        site = next((one.site for one in chosen if one.site), f"site{rnd.randrange(97)}.example.com")
+        spoken = next((one.language for one in chosen if one.language), rnd.choice(["en", "de", None, None]))
+        yield {
+            "id": f"doc-{number:05d}",
+            "url": f"https://{site}/{number}" if rnd.random() < 0.8 else None,
+            "language": spoken,
+            "text": rnd.choice(["\n", "\n\n"]).join(parts) if rnd.random() < 0.98 else None,
+        }
+
+
+def _prose(rnd: random.Random) -> str:
+    return " ".join(rnd.choice(WORDS) for _ in range(rnd.randint(8, 30))).capitalize() + "."

@@ -153,7 +153,18 @@ def test_engine_opens_no_file() -> None:
 
 
 def test_import_is_light() -> None:
-    """`import cleaner` leaves its slowest dependencies for when they are used."""
-    code = "import sys, cleaner; print(*sorted({'click', 'rich', 'ftfy'} & sys.modules.keys()))"
+    """`import cleaner` leaves its slowest dependencies for when they are used, and the engines to those who have them."""
+    late = "click rich ftfy pyarrow ray pyspark datasets datatrove dolma polars pandas duckdb cleaner.integrations"
+    code = f"import sys, cleaner, cleaner.audit; print(*sorted({set(late.split())} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_engines_are_asked_for_by_name() -> None:
+    """A module for an engine that is not installed says which extra brings it."""
+    for name in ("arrow", "ray", "spark", "datasets"):
+        hidden = {"arrow": "pyarrow", "spark": "pyspark"}.get(name, name)
+        code = f"import sys; sys.modules[{hidden!r}] = None; import cleaner.integrations.{name}"
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert f"pip install 'cleaner[{name}]'" in done.stderr.splitlines()[-1]

@@ -11,11 +11,11 @@ import hashlib
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from cleaner.audit import AuditError, run_row
+from cleaner.audit import AuditError, Entry, run_row
 from cleaner.corpus.files import (
     AUDIT_FOLDER,
     QUARANTINE_FOLDER,
@@ -48,7 +48,7 @@ from cleaner.corpus.journal import (
 )
 from cleaner.corpus.plan import Options, Task, cut
 from cleaner.corpus.pool import Context, Job, Lost, available, run_jobs
-from cleaner.corpus.records import Fields, Input
+from cleaner.corpus.records import Fields, Input, Record
 from cleaner.corpus.store import is_remote, remove, remove_folder, size_of, write_whole
 from cleaner.corpus.streams import InputError, open_sink
 from cleaner.corpus.work import (
@@ -58,6 +58,7 @@ from cleaner.corpus.work import (
     audit_rows,
     clean_record,
     lost_task,
+    pairs,
     restored_part,
 )
 
@@ -71,6 +72,7 @@ __all__ = [
     "Summary",
     "Tally",
     "audit_lines",
+    "documents",
     "rehearse",
     "restore",
     "run",
@@ -553,6 +555,18 @@ def audit_lines(out: str) -> Iterable[bytes]:
     """
     for part in _parts(out, read_run(out)):
         yield from audit_rows(part)
+
+
+def documents(out: str) -> Iterator[tuple[str, Record, Entry | None]]:
+    """Yield the records of the finished run in `out`, as in its clean files, file after file.
+
+    Before each stands the name of its file, after it what the audit says of it; None if it holds no document.
+    Raises `InputError` where there is no audit, `AuditError` where it is damaged or does not fit the files.
+    """
+    journal = read_run(out)
+    check = Check(out, _fields(journal))
+    for part in _parts(out, journal):
+        yield from pairs(part, check)
 
 
 def restore(out: str, to: str, *, jobs: int | None = None) -> list[str]:

@@ -39,6 +39,7 @@ __all__ = [
     "decode",
     "format_of",
     "is_corpus_file",
+    "short_tag",
     "suffixes",
 ]
 
@@ -468,6 +469,15 @@ _SHORT_TAGS = dict(
 )
 
 
+def short_tag(tag: str) -> str:
+    """Return a language tag; one that starts with three letters of ISO 639-3 as two, where there are two.
+
+    >>> short_tag("eng_Latn"), short_tag("pt-BR"), short_tag("gsw")
+    ('en', 'pt-BR', 'gsw')
+    """
+    return _SHORT_TAGS.get(tag.replace("_", "-").partition("-")[0].lower(), tag)
+
+
 @dataclass(slots=True)
 class _Buffer:
     """Bytes of a stream, looked at before they are taken."""
@@ -566,7 +576,7 @@ def _wet_record(place: int, raw: bytes, start: int, size: int) -> Record:
         (start, start + size),
         id=headers.get("warc-record-id"),
         url=headers.get("warc-target-uri"),
-        language=_SHORT_TAGS.get(language, language) or None,
+        language=short_tag(language) or None,
     )
 
 

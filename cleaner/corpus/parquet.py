@@ -17,11 +17,24 @@ try:
 except ImportError:
     raise InputError(".parquet files need the package pyarrow: pip install 'cleaner[parquet]'") from None
 
-__all__ = ["ParquetWriter", "group_sizes", "join", "open_writer", "read", "rest"]
+__all__ = [
+    "STRINGS",
+    "ParquetWriter",
+    "column_of",
+    "group_sizes",
+    "join",
+    "names_of",
+    "open_writer",
+    "read",
+    "rest",
+    "values_of",
+    "with_texts",
+    "word_at",
+]
 
 ROWS = 500  # read at a time
 GROUP_BYTES = 64 * 2**20  # a group that is larger in memory is written as several
-_STRINGS = (pa.string(), pa.large_string(), pa.string_view())
+STRINGS = (pa.string(), pa.large_string(), pa.string_view())
 
 
 # What the metadata calls compressions, as the writer wants to hear it.
@@ -85,12 +98,12 @@ def read(source: Input) -> Iterator[Record]:
         try:
             for rows in file.iter_batches(batch_size=ROWS, row_groups=[group], use_threads=False):
                 batch = Batch(file, group, rows)
-                texts = _values(rows, fields.text, strings=True)
+                texts = values_of(rows, fields.text, strings=True)
                 if texts is None:
                     texts = [None] * rows.num_rows
-                others = [_values(rows, name) for name in (fields.id, fields.url, fields.language)]
+                others = [values_of(rows, name) for name in (fields.id, fields.url, fields.language)]
                 for index, text in enumerate(texts):
-                    ids, urls, languages = (_text(column, index) for column in others)
+                    ids, urls, languages = (word_at(column, index) for column in others)
                     yield Record(place + index, text, _Row(batch, index), id=ids, url=urls, language=languages)
                 place += rows.num_rows
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -105,14 +118,24 @@ def _chunk_start(column: Any) -> int:
     return int(min(offset for offset in offsets if offset))
 
 
-def _text(column: Sequence[Any] | None, index: int) -> str | None:
+def word_at(column: Sequence[Any] | None, index: int) -> str | None:
+    """Return a value of a column, if there is one, as text: an id may be a number."""
     value = column[index] if column is not None else None
     return str(value) if isinstance(value, (str, int)) else None
 
 
-def _values(rows: Any, path: str, *, strings: bool = False) -> list[Any] | None:
+def values_of(rows: Any, path: str, *, strings: bool = False) -> list[Any] | None:
     """Return the values of a column, nested by dots; None if there is none (or, if `strings`, none of text)."""
-    names = _path(rows, path)
+    column = column_of(rows, path)
+    if column is None or (strings and column.type not in STRINGS):
+        return None
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def column_of(rows: Any, path: str) -> Any:
+    """Return a column of a batch, nested by dots, without its dictionary; None if there is none."""
+    names = names_of(rows, path)
     if names[0] not in rows.schema.names:
         return None
     column = rows.column(names[0])
@@ -120,24 +143,30 @@ def _values(rows: Any, path: str, *, strings: bool = False) -> list[Any] | None:
         if not pa.types.is_struct(column.type) or column.type.get_field_index(name) < 0:
             return None
         column = pc.struct_field(column, name)
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if strings and column.type not in _STRINGS:
-        return None
-    values: list[Any] = column.to_pylist()
-    return values
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
-def _with_texts(column: Any, names: Sequence[str], texts: list[str | None]) -> Any:
-    """Return `column` with the texts put into it, or into the part of its structs that `names` lead to."""
+def with_texts(column: Any, names: Sequence[str], texts: Sequence[str | bytes | None]) -> Any:
+    """Return `column` with the texts put into it, or into the part of its structs that `names` lead to.
+
+    Bytes are put in as they are, valid or not.
+    """
     if not names:
-        array = pa.array(texts, pa.large_string() if pa.types.is_dictionary(column.type) else column.type)
-        return array.cast(column.type) if pa.types.is_dictionary(column.type) else array
+        if pa.types.is_dictionary(column.type):
+            return _texts_as(texts, column.type.value_type).dictionary_encode().cast(column.type)
+        return _texts_as(texts, column.type)
     index = column.type.get_field_index(names[0])
     parts = [pc.struct_field(column, [number]) for number in range(column.type.num_fields)]
-    parts[index] = _with_texts(parts[index], names[1:], texts)
+    parts[index] = with_texts(parts[index], names[1:], texts)
     members = [column.type.field(number) for number in range(column.type.num_fields)]
     return pa.StructArray.from_arrays(parts, fields=members, mask=column.is_null())
+
+
+def _texts_as(texts: Sequence[str | bytes | None], kind: Any) -> Any:
+    if any(isinstance(text, bytes) for text in texts):
+        data = [text.encode() if isinstance(text, str) else text for text in texts]
+        return pa.array(data, pa.large_binary()).view(pa.large_string()).cast(kind, safe=False)
+    return pa.array(texts, kind)
 
 
 def rest(record: Record, fields: Fields) -> object:
@@ -146,7 +175,7 @@ def rest(record: Record, fields: Fields) -> object:
         return None
     rows = record.raw.batch.rows.slice(record.raw.index, 1)
     (values,) = rows.to_pylist()
-    inner, (*path, name) = values, _path(rows, fields.text)
+    inner, (*path, name) = values, names_of(rows, fields.text)
     for step in path:
         inner = inner.get(step) if isinstance(inner, dict) else None
     if isinstance(inner, dict):
@@ -154,7 +183,8 @@ def rest(record: Record, fields: Fields) -> object:
     return repr(values)
 
 
-def _path(rows: Any, path: str) -> list[str]:
+def names_of(rows: Any, path: str) -> list[str]:
+    """Return the names that lead to a column: one, or a struct's and those of its fields."""
     return [path] if path in rows.schema.names else path.split(".")
 
 
@@ -199,12 +229,12 @@ class ParquetWriter:
             rows = batch.rows
             if self.texts:
                 path = self.fields.text
-                names = _path(rows, path)
+                names = names_of(rows, path)
                 number = rows.schema.get_field_index(names[0])
-                texts = _values(rows, path, strings=True) or []
+                texts = values_of(rows, path, strings=True) or []
                 for index, text in self.texts.items():
                     texts[index] = text
-                column = _with_texts(rows.column(number), names[1:], texts)
+                column = with_texts(rows.column(number), names[1:], texts)
                 rows = rows.set_column(number, rows.schema.field(number), column)
             if len(self.kept) < rows.num_rows:
                 rows = rows.take(pa.array(self.kept))

@@ -62,6 +62,7 @@ __all__ = [
     "clean_task",
     "join_parts",
     "lost_task",
+    "pairs",
     "put_together",
     "restore_part",
     "restored_part",
@@ -593,6 +594,39 @@ def entries(part: Part) -> Iterator[tuple[str, Entry]]:
         if not entry.name and len(names) == 1:
             (file,) = names
         yield file if file in names else "", entry
+
+
+def pairs(part: Part, check: Check) -> Iterator[tuple[str, Record, Entry | None]]:
+    """Yield the records of a task's clean files, in order, each after the name of its file and with its entry.
+
+    A record without a document has no entry. Raises `AuditError` where the two do not go together, or the audit
+    is damaged.
+    """
+    told = (
+        (file, entry)
+        for file, entry in entries(part)
+        if entry.document is None or all(flag.name != "corrupt" for flag in entry.document.flags)
+    )
+    for written in part.row.files:
+        if written.written < 0:
+            continue
+        pair = _open(part, written.name, check, originals=False)
+        try:
+            for record in pair.clean:
+                if not _is_document(record):
+                    yield written.name, record, None
+                    continue
+                file, entry = next(told, ("", None))
+                if entry is None or file != written.name:
+                    raise AuditError(f"{written.name}#{record.place}: has no row in the audit")
+                if entry.problems or entry.document is None:
+                    raise AuditError(f"{entry.name}: {next(iter(entry.problems), 'its row is missing')}")
+                yield file, record, entry
+        finally:
+            for close in pair.close:
+                close()
+    if (rest := next(told, None)) is not None:
+        raise AuditError(f"{rest[1].name}: its record is missing in the clean file")
 
 
 def _open(part: Part, file: str, check: Check, *, originals: bool) -> _Pair:

@@ -34,8 +34,10 @@ from cleaner.rules.parse import (
 
 __all__ = [
     "DEFAULT_GUARD",
+    "NO_EFFECT",
     "PACK_KEYS",
     "Resolved",
+    "digest_of",
     "load",
     "load_file",
     "load_test",
@@ -412,7 +414,7 @@ def _resolve(layers: Sequence[_Layer], problems: Problems) -> Resolved:
     guard = _guard(order, problems)
     problems.stop_if_any()
     packs = tuple(layer.pack for layer in order)
-    configuration = Configuration(packs, tuple(chosen), guard, _digest(packs, chosen, guard))
+    configuration = Configuration(packs, tuple(chosen), guard, digest_of(packs, chosen, guard))
     merged = {f"{pack}/{name}": node for pack, group in defined.items() for name, node in group.items()}
     return Resolved(configuration, tuple(parsed), nodes, uses, merged, frozenset(changed))
 
@@ -669,7 +671,8 @@ def _guard(order: Sequence[_Layer], problems: Problems) -> float:
 
 # ------------------------------------------------------------------ digest
 
-_NO_EFFECT = frozenset(
+# Fields that decide no result.
+NO_EFFECT = frozenset(
     {"about", "allow", "examples", "refs", "tags", "replaced_by", "status", "file", "place", "option_places"}
 )
 
@@ -677,7 +680,7 @@ _NO_EFFECT = frozenset(
 def _plain(value: Any) -> Any:
     """Return what decides results as maps, lists and scalars, without places and prose."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name not in _NO_EFFECT}
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name not in NO_EFFECT}
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
@@ -687,5 +690,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _digest(packs: tuple[Pack, ...], rules: Sequence[Rule], guard: float) -> str:
+def digest_of(packs: tuple[Pack, ...], rules: Sequence[Rule], guard: float) -> str:
+    """Return the SHA-256, as 64 hexadecimal digits, of all of a configuration that decides results."""
     return hashlib.sha256(msgspec.json.encode(_plain([packs, rules, guard]))).hexdigest()

@@ -1,0 +1,1 @@
+"""Cleaning inside other people's pipelines, one module for each engine; importing `cleaner` imports none of them."""

@@ -1,0 +1,87 @@
+"""A resolved configuration as text, for a process that has only this package.
+
+The text holds what decides results, after all layering, and nothing else: whoever reads it needs no files, and two
+configurations of one digest give one text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+from cleaner import __version__
+from cleaner.rules.load import NO_EFFECT, digest_of
+from cleaner.rules.model import Configuration, Duplicate, Pack, Phrase, Position, Range, Rule, Run, Test
+from cleaner.rules.nodes import Place, Problem, RuleError
+
+__all__ = ["read_resolved", "write_resolved"]
+
+_FILE = "<resolved>"
+_TYPES: dict[str, Any] = {
+    one.__name__: one for one in (Configuration, Duplicate, Pack, Phrase, Position, Range, Rule, Run, Test)
+}
+# What is not carried, and has no default.
+_LEFT_OUT: dict[str, Any] = {"about": "", "file": _FILE, "place": Place(_FILE, 1, 1)}
+
+
+def write_resolved(configuration: Configuration, settings: Mapping[str, Any]) -> str:
+    """Return a resolved configuration, and `settings` that JSON can say, as text in ASCII.
+
+    The same text always comes of the same rules: it can be compared and hashed.
+    """
+    said = {"cleaner": __version__, "settings": dict(settings), "configuration": _written(configuration)}
+    return json.dumps(said, sort_keys=True, separators=(",", ":"))
+
+
+def read_resolved(text: str) -> tuple[Configuration, dict[str, Any]]:
+    """Return the configuration that `write_resolved` wrote, and the settings; its digest is the same.
+
+    Descriptions, examples and places in files are gone. Raises `RuleError` for what another version of this
+    package wrote, or what was changed since.
+    """
+    try:
+        said = json.loads(text)
+        version = said["cleaner"]
+    except (ValueError, TypeError, KeyError):
+        raise _error("not a resolved configuration, as `Cleaner.to_resolved` gives it") from None
+    if version != __version__:
+        raise _error(f"written by cleaner {version}, and this is {__version__}: install the same version everywhere")
+    try:
+        configuration, settings = _read(said["configuration"]), said["settings"]
+        whole = configuration.digest == digest_of(configuration.packs, configuration.rules, configuration.guard)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        whole = False
+    if not whole:
+        raise _error("the resolved configuration was changed: its digest does not match")
+    return configuration, settings
+
+
+def _error(message: str) -> RuleError:
+    return RuleError([Problem(Place(_FILE, 1, 1), message)])
+
+
+def _written(value: Any) -> Any:
+    """Return a value as JSON can say it; what is a dataclass tells its name, what is at its default is left out."""
+    if is_dataclass(value) and not isinstance(value, type):
+        said = {
+            item.name: _written(inner)
+            for item in fields(value)
+            if item.name not in NO_EFFECT and (inner := getattr(value, item.name)) != item.default
+        }
+        return {"": type(value).__name__, **said}
+    if isinstance(value, tuple):
+        return [_written(item) for item in value]
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_read(item) for item in value)
+    if not isinstance(value, dict) or "" not in value:
+        return value
+    of = _TYPES[value[""]]
+    told = {name: _read(inner) for name, inner in value.items() if name}
+    required = (item.name for item in fields(of) if item.default is MISSING and item.default_factory is MISSING)
+    return of(**{name: _LEFT_OUT[name] for name in required if name not in told}, **told)
