@@ -9,6 +9,7 @@ import gc
 import time
 
 from cleaner.repair import OPERATIONS
+from cleaner.text import Lines
 from tests.samples import SHAPES
 
 SMALL, LARGE = 50_000, 500_000  # characters
@@ -19,7 +20,7 @@ def seconds(name: str, shape: str, size: int) -> float:
     text = SHAPES[shape] * (size // len(SHAPES[shape])) + "x"
     gc.disable()
     started = time.process_time()
-    operation.find(text, operation.options())
+    operation.find(Lines.of(text), operation.options())
     spent = time.process_time() - started
     gc.enable()
     return spent

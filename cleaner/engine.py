@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -24,8 +24,8 @@ from cleaner.matching.duplicates import repeated
 from cleaner.matching.phrases import primary_language
 from cleaner.matching.predicates import DUPLICATE_OF, Check, Evidence, Scan, Span, compile_test, find_spans
 from cleaner.matching.runs import grow
-from cleaner.matching.scan import Scanner, build_scanner
-from cleaner.matching.units import Units, document_unit, line_units, paragraph_units
+from cleaner.matching.scan import Hits, Scanner, build_scanner
+from cleaner.matching.units import Kind, Units, document_unit, line_units, paragraph_units
 from cleaner.repair import OPERATIONS
 from cleaner.rules.examples import Changes, Clean
 from cleaner.rules.load import load, load_file, load_text
@@ -95,7 +95,7 @@ class _Compiled:
     spans: Callable[[Units, int], list[Span]] | None
     options: Any
     priority: tuple[int, int, str]  # lower risk, later layer, id
-    units: str  # the kind of unit that the match looks at; a span rule looks at lines
+    units: Kind  # what the match looks at; a span rule looks at lines
 
 
 def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
@@ -171,21 +171,38 @@ class _Wish:
     lines: tuple[int, int] | None = None  # first and last line, both included
 
 
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Which rules are for a document: by its site and language, and, after the guard has stepped in, only the gentle ones."""
+
+    host: str
+    language: str | None
+    gentle: bool = False
+
+    def admits(self, compiled: _Compiled) -> bool:
+        rule = compiled.rule
+        if self.gentle and compiled.phase in _REMOVING and rule.action != "keep":
+            return False
+        if rule.languages and self.language not in map(primary_language, rule.languages):
+            return False
+        return not (rule.sites and not _is_of(self.host, rule.sites)) and not _is_of(self.host, rule.except_sites)
+
+
 @dataclass(slots=True)
 class _Snapshot:
     """The text between two phases, its units by kind, and which rules are candidates where."""
 
-    text: str
+    lines: Lines
     language: str | None
     deadline: float
-    kinds: dict[str, Units] = field(default_factory=dict)
-    candidates: dict[str, list[Sequence[int]]] = field(default_factory=dict)
-    awake: dict[str, set[int]] = field(default_factory=dict)  # the rules with a candidate, by kind of unit
+    hits: dict[Kind, Hits] = field(default_factory=dict)
+    kinds: dict[Kind, Units] = field(default_factory=dict)
+    candidates: dict[Kind, dict[int, Sequence[int]]] = field(default_factory=dict)
 
-    def units(self, kind: str) -> Units:
+    def units(self, kind: Kind) -> Units:
         if kind not in self.kinds:
             if kind == "line":
-                made = line_units(self.text, Lines.of(self.text), language=self.language, deadline=self.deadline)
+                made = line_units(self.lines, language=self.language, deadline=self.deadline)
             else:
                 made = (paragraph_units if kind == "paragraph" else document_unit)(self.units("line"))
             self.kinds[kind] = made
@@ -198,7 +215,7 @@ class _Work:
 
     original: str
     snapshot: _Snapshot
-    rules: Mapping[Phase, Sequence[_Compiled]]
+    scope: _Scope
     edits: list[Edit] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
     kept: list[tuple[int, int]] = field(default_factory=list)  # protected stretches, in the snapshot's coordinates
@@ -211,7 +228,7 @@ class Step:
     """One phase as it went: the snapshot it saw, the edits made before it, what its rules wanted, and what they got."""
 
     phase: Phase
-    units: Callable[[str], Units]
+    units: Callable[[Kind], Units]
     edits: tuple[Edit, ...]
     rules: tuple[_Compiled, ...]
     wishes: tuple[_Wish, ...]
@@ -262,21 +279,30 @@ class Cleaner:
             raise RuleError(problems)
         self._compiled = [rule for rule in compiled if rule is not None]
         # A rule's place in the scanner of its kind of unit.
-        self._of_kind: dict[str, list[_Compiled]] = {}
+        self._of_kind: dict[Kind, list[_Compiled]] = {}
         for rule in self._compiled:
             if rule.match is not None:
                 self._of_kind.setdefault(rule.units, []).append(rule)
-        self._scanners: dict[str, Scanner] = {
-            kind: build_scanner([_scan_of(rule) for rule in rules], accelerate=accelerate)
+        self._scanners: dict[Kind, Scanner] = {
+            kind: build_scanner([_scan_of(rule) for rule in rules], kind, accelerate=accelerate)
             for kind, rules in self._of_kind.items()
         }
-        # Where no rule is for some documents only, all share one table.
-        self._limited = any(rule.rule.languages or rule.rule.sites or rule.rule.except_sites for rule in self._compiled)
-        self._everywhere = {phase: [rule for rule in self._compiled if rule.phase == phase] for phase in PHASES}
-        self._keeps = any(rule.rule.action == "keep" for rule in self._compiled)
-        self._kinds = {
-            phase: sorted({rule.units for rule in rules if rule.match is not None})
-            for phase, rules in self._everywhere.items()
+        # Rules that only repeated units can pass, which the scanner cannot know.
+        self._repeating = {
+            kind: [
+                (place, rule.match.repeats)
+                for place, rule in enumerate(rules)
+                if rule.match is not None and rule.match.repeats is not None and rule.match.scan is None
+            ]
+            for kind, rules in self._of_kind.items()
+        }
+        self._keepers = [rule for rule in self._compiled if rule.rule.action == "keep"]
+        self._unmatched = {
+            phase: [rule for rule in self._compiled if rule.phase == phase and rule.match is None] for phase in PHASES
+        }
+        self._kinds: dict[Phase, list[Kind]] = {
+            phase: [kind for kind, rules in self._of_kind.items() if any(rule.phase == phase for rule in rules)]
+            for phase in PHASES
         }
         self._place = {id(rule): place for rules in self._of_kind.values() for place, rule in enumerate(rules)}
 
@@ -291,64 +317,34 @@ class Cleaner:
         unchanged, with the flag ``timeout``.
         """
         deadline = time.monotonic() + self._time_limit * (1 + len(text) / 1_000_000)
-        rules = self._rules_for(url, language)
+        scope = _Scope(_host(url), primary_language(language))
         try:
-            work = self._clean(text, language, deadline, rules)
-            share = self._removed_share(work)
-            if share > self.configuration.guard:
+            work = self._clean(text, language, deadline, scope)
+            share = _share_over(work.removed_words, text, self.configuration.guard)
+            if share is not None:
                 flag = Flag(
                     "guard",
                     None,
                     f"{share:.1%} of the words would go, more than {self.configuration.guard:.0%}",
                 )
-                gentle = {
-                    phase: [one for one in chosen if phase not in _REMOVING or one.rule.action == "keep"]
-                    for phase, chosen in rules.items()
-                }
                 flags = [one for one in work.flags if one.name != "budget"]
-                work = self._clean(text, language, deadline, gentle)
+                work = self._clean(text, language, deadline, replace(scope, gentle=True))
                 work.flags = [*flags, *(one for one in work.flags if one.name == "budget"), flag]
         except TimeoutError as error:
             return Result(text, text, (), (Flag("timeout", None, str(error), error=True),))
-        return Result(text, work.snapshot.text, tuple(work.edits), tuple(dict.fromkeys(work.flags)))
-
-    def _removed_share(self, work: _Work) -> float:
-        if not work.removed_words:
-            return 0.0
-        return work.removed_words / max(1, word_count(work.original))
-
-    def _rules_for(self, url: str | None, language: str | None) -> Mapping[Phase, Sequence[_Compiled]]:
-        """Return the rules of each phase that are for a document of this site and language."""
-        if not self._limited:
-            return self._everywhere
-        host = _host(url)
-        spoken = primary_language(language)
-        chosen: dict[Phase, list[_Compiled]] = {phase: [] for phase in PHASES}
-        for compiled in self._compiled:
-            rule = compiled.rule
-            if rule.languages and spoken not in map(primary_language, rule.languages):
-                continue
-            if (rule.sites and not _is_of(host, rule.sites)) or _is_of(host, rule.except_sites):
-                continue
-            chosen[compiled.phase].append(compiled)
-        return dict(chosen)
+        return Result(text, work.snapshot.lines.text, tuple(work.edits), tuple(dict.fromkeys(work.flags)))
 
     def _clean(
-        self,
-        text: str,
-        language: str | None,
-        deadline: float,
-        rules: Mapping[Phase, Sequence[_Compiled]],
-        steps: list[Step] | None = None,
+        self, text: str, language: str | None, deadline: float, scope: _Scope, steps: list[Step] | None = None
     ) -> _Work:
-        work = _Work(text, _Snapshot(text, language, deadline), rules, steps=steps)
+        work = _Work(text, _Snapshot(Lines.of(text), language, deadline), scope, steps=steps)
         if not text:
             return work
         for phase in PHASES:
             if phase == "span":
                 self._protect(work)
             wishes: list[_Wish] = []
-            for compiled in self._awake(work.snapshot, rules[phase]):
+            for compiled in self._awake(work, phase):
                 if compiled.rule.action == "keep":
                     continue
                 if compiled.rule.action == "flag":
@@ -357,11 +353,12 @@ class Cleaner:
                     wishes.extend(self._fixes(work, compiled))
                 else:
                     wishes.extend(self._matches(work.snapshot, compiled))
-            snapshot, edits, kept = work.snapshot, tuple(work.edits), tuple(work.kept)
+            snapshot, edits, kept = work.snapshot, work.edits, work.kept
             chosen = _carry_out(work, phase, wishes) if wishes else []
             if work.steps is not None:
+                rules = tuple(one for one in self._compiled if one.phase == phase and scope.admits(one))
                 work.steps.append(
-                    Step(phase, snapshot.units, edits, tuple(rules[phase]), tuple(wishes), tuple(chosen), kept)
+                    Step(phase, snapshot.units, tuple(edits), rules, tuple(wishes), tuple(chosen), tuple(kept))
                 )
         return work
 
@@ -369,39 +366,37 @@ class Cleaner:
         """Clean a text and return every phase as it went, for explanations; the document guard is left aside."""
         deadline = time.monotonic() + self._time_limit * (1 + len(text) / 1_000_000)
         steps: list[Step] = []
-        self._clean(text, language, deadline, self._rules_for(url, language), steps)
+        self._clean(text, language, deadline, _Scope(_host(url), primary_language(language)), steps)
         return steps
 
-    def _awake(self, snapshot: _Snapshot, rules: Sequence[_Compiled]) -> list[_Compiled]:
-        """Return the rules that may find something in a snapshot: of many, most have no candidate in it."""
-        if not rules:
-            return []
-        hit: set[int] = set()
-        for kind in self._kinds[rules[0].phase]:
-            if kind not in snapshot.awake:
-                found = zip(self._of_kind[kind], self._candidates(snapshot, kind), strict=True)
-                snapshot.awake[kind] = {id(compiled) for compiled, indices in found if indices}
-            hit |= snapshot.awake[kind]
-        return [compiled for compiled in rules if id(compiled) in hit or compiled.match is None]
+    def _awake(self, work: _Work, phase: Phase) -> list[_Compiled]:
+        """Return a phase's rules that may find something in the snapshot: of many, most have no candidate in it."""
+        awake = list(self._unmatched[phase])
+        for kind in self._kinds[phase]:
+            rules = self._of_kind[kind]
+            found = self._candidates(work.snapshot, kind)
+            awake += [rules[place] for place in sorted(found) if rules[place].phase == phase]
+        return [compiled for compiled in awake if work.scope.admits(compiled)]
 
-    def _candidates(self, snapshot: _Snapshot, kind: str) -> list[Sequence[int]]:
-        """Return for each rule of a kind of unit which units it must look at."""
+    def _candidates(self, snapshot: _Snapshot, kind: Kind) -> Mapping[int, Sequence[int]]:
+        """Return which units the rules of a kind of unit must look at, by the rule's place among them."""
         if kind not in snapshot.candidates:
-            units = snapshot.units(kind)
-            found = self._scanners[kind].candidates(units)
-            for place, compiled in enumerate(self._of_kind[kind]):
-                if compiled.match is not None and compiled.match.repeats and compiled.match.scan is None:
-                    found[place] = repeated(units)
+            units, scanner = snapshot.units(kind), self._scanners[kind]
+            if kind not in snapshot.hits:
+                snapshot.hits[kind] = scanner.hits(units)
+            found = scanner.candidates(units, snapshot.hits[kind])
+            for place, of in self._repeating[kind]:
+                if some := repeated(units, of):
+                    found[place] = some
+                else:
+                    found.pop(place, None)
             snapshot.candidates[kind] = found
         return snapshot.candidates[kind]
 
     def _protect(self, work: _Work) -> None:
-        if not self._keeps:
-            return
-        for chosen in work.rules.values():
-            for compiled in chosen:
-                if compiled.rule.action == "keep":
-                    work.kept.extend((wish.start, wish.end) for wish in self._matches(work.snapshot, compiled))
+        for compiled in self._keepers:
+            if work.scope.admits(compiled):
+                work.kept.extend((wish.start, wish.end) for wish in self._matches(work.snapshot, compiled))
         work.kept = _merged(work.kept)
 
     def _flag(self, work: _Work, compiled: _Compiled) -> None:
@@ -415,7 +410,7 @@ class Cleaner:
 
     def _fixes(self, work: _Work, compiled: _Compiled) -> Iterable[_Wish]:
         operation = OPERATIONS[compiled.rule.operation or ""]
-        found = operation.find(work.snapshot.text, compiled.options)
+        found = operation.find(work.snapshot.lines, compiled.options)
         if not found:
             return
         if compiled.match is None:
@@ -437,7 +432,7 @@ class Cleaner:
             return []
         units = snapshot.units(compiled.units)
         hits: dict[int, Evidence] = {}
-        for index in self._candidates(snapshot, compiled.units)[self._place[id(compiled)]]:
+        for index in self._candidates(snapshot, compiled.units).get(self._place[id(compiled)], ()):
             evidence = match.run(units, index)
             if evidence is not None and (compiled.unless is None or compiled.unless.run(units, index) is None):
                 hits[index] = evidence
@@ -546,7 +541,7 @@ def _replace_wish(compiled: _Compiled, units: Units, index: int, evidence: Evide
 
 def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
     """Settle a phase's wishes, compose what is left into the document's edits, and return it."""
-    text = work.snapshot.text
+    text = work.snapshot.lines.text
     wishes = [wish for wish in wishes if not _overlaps(work.kept, wish.start, wish.end)]
     chosen = _within_budgets(work, phase, wishes)
     if not chosen:
@@ -578,7 +573,12 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
     moved = OffsetMap.of(edits)
     work.kept = [(moved.to_clean(start), moved.to_clean(end)) for start, end in work.kept]
     work.edits = compose(work.original, work.edits, edits)
-    work.snapshot = _Snapshot("".join(pieces), work.snapshot.language, work.snapshot.deadline)
+    # Where whole lines went and nothing else, what the others hit is known.
+    only_lines = all(wish.lines is not None and wish.rule.rule.action == "drop" for wish in chosen)
+    hits: dict[Kind, Hits] = {}
+    if only_lines and "line" in work.snapshot.hits:
+        hits["line"] = work.snapshot.hits["line"]
+    work.snapshot = _Snapshot(Lines.of("".join(pieces)), work.snapshot.language, work.snapshot.deadline, hits)
     return chosen
 
 
@@ -632,21 +632,33 @@ def _within_budgets(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wis
         limited = {wish.rule.rule.name: wish.rule.rule.budget for wish in chosen if wish.rule.rule.budget is not None}
         if not limited:
             return chosen
-        whole = max(1, word_count(work.original))
         over = ""
         for name, budget in limited.items():
             words = sum(
-                word_count(work.snapshot.text[wish.start : wish.end]) for wish in chosen if wish.rule.rule.name == name
+                word_count(work.snapshot.lines.text[wish.start : wish.end])
+                for wish in chosen
+                if wish.rule.rule.name == name
             )
-            if words / whole > budget:
+            share = _share_over(words, work.original, budget)
+            if share is not None:
                 over = name
-                work.flags.append(
-                    Flag("budget", name, f"{words / whole:.1%} of the words would go, more than {budget:.0%}")
-                )
+                work.flags.append(Flag("budget", name, f"{share:.1%} of the words would go, more than {budget:.0%}"))
                 break
         if not over:
             return chosen
         wishes = [wish for wish in wishes if wish.rule.rule.name != over]
+
+
+def _share_over(words: int, text: str, limit: float) -> float | None:
+    """Return which share of a text's words this many are, if it is more than `limit` (0..1)."""
+    # Mostly the first lines hold words enough to see that it is not.
+    seen, upto = 0, 0
+    while words and words / max(1, seen) > limit:
+        if upto == len(text):
+            return words / max(1, seen)
+        start, upto = upto, max(text.find("\n", upto + 8 * words + 200) + 1, 0) or len(text)
+        seen += word_count(text[start:upto])
+    return None
 
 
 def _stretches(chosen: Sequence[_Wish], text: str, snapshot: _Snapshot) -> list[tuple[int, int, str]]:

@@ -1,11 +1,11 @@
 r"""The operations behind `do: fix`: encoding, entities, invisible characters and spacing.
 
-Each operation is a function from a whole text and its options to the stretches to replace, and one line in
-`OPERATIONS`. They are pure, never raise on any `str` (lone surrogates included), take linear time, and find
+Each operation is a function from a whole text, split into lines, and its options to the stretches to replace, and
+one line in `OPERATIONS`. They are pure, never raise on any `str` (lone surrogates included), take linear time, and find
 nothing in their own result. A line ends at LF, CRLF or a lone CR; every other character stands inside a line.
 
 >>> encoding = OPERATIONS["encoding"]
->>> encoding.find("donâ€™t", encoding.options())
+>>> encoding.find(Lines.of("donâ€™t"), encoding.options())
 [Replacement(start=3, end=6, after='’', evidence={'steps': ['encode sloppy-windows-1252', 'decode utf-8']})]
 """
 
@@ -18,10 +18,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import zip_longest
+from itertools import islice, pairwise, zip_longest
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
+
+from cleaner.text import Lines
 
 if TYPE_CHECKING:
     import ftfy
@@ -52,13 +54,13 @@ class Operation:
         about: What the operation repairs, in one line.
         phase: `fix` runs before all other rules, `spacing` after them.
         options: The options' type; every field has a default.
-        find: From a whole text and options to sorted replacements that do not overlap, each a real change.
+        find: From a whole text's lines and options to sorted replacements that do not overlap, each a real change.
     """
 
     about: str
     phase: Literal["fix", "spacing"]
     options: type[msgspec.Struct]
-    find: Callable[[str, Any], list[Replacement]]
+    find: Callable[[Lines, Any], list[Replacement]]
 
 
 class EncodingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -132,16 +134,17 @@ def _compile_re(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _found(pattern: str, text: str) -> bool:
-    """Whether `pattern`, which must mean the same to RE2 and `re`, is found in `text`."""
+def _found(pattern: str, lines: Lines) -> bool:
+    """Whether `pattern`, which must mean the same to RE2 and `re`, is found in a text."""
     if _re2() is None:
-        return _compile_re(pattern).search(text) is not None
-    return _compile_re2(pattern).search(text.encode("utf-8", "surrogatepass")) is not None
+        return _compile_re(pattern).search(lines.text) is not None
+    return _compile_re2(pattern).search(lines.data) is not None
 
 
-def _lines_with(pattern: str, text: str) -> Iterator[tuple[int, int]]:
+def _lines_with(pattern: str, lines: Lines) -> Iterator[tuple[int, int]]:
     """Start and end of each non-empty line that a match of `pattern` touches, without line ends."""
-    data: Any = text if _re2() is None else text.encode("utf-8", "surrogatepass")
+    text = lines.text
+    data: Any = text if _re2() is None else lines.data
     compiled = _compile_re(pattern) if _re2() is None else _compile_re2(pattern)
     line_end: Any = re.compile(r"[\r\n]" if _re2() is None else rb"[\r\n]")
     cr, lf = ("\r", "\n") if _re2() is None else (b"\r", b"\n")
@@ -161,16 +164,6 @@ def _lines_with(pattern: str, text: str) -> Iterator[tuple[int, int]]:
 
 
 _LINE_END = re.compile(r"[\r\n]")
-_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
-
-
-def _lines(text: str) -> Iterator[tuple[int, int, int]]:
-    """Start, end and end with line end of each line; nothing after the last line end is no line."""
-    for match in _LINE.finditer(text):
-        if match.start() < match.end():
-            yield match.start(), match.end(1), match.end()
-
-
 _FENCE = re.compile(r"(`{3,}|~{3,})([^\r\n]*)")
 
 
@@ -222,12 +215,7 @@ def _applied(text: str, changes: list[Replacement]) -> str:
 
 def _code_points(text: str) -> list[str]:
     """The distinct characters of a stretch, at most eight, as `U+200B`."""
-    distinct: dict[str, None] = {}
-    for character in text:
-        if len(distinct) == 8:
-            break
-        distinct[f"U+{ord(character):04X}"] = None
-    return list(distinct)
+    return [f"U+{ord(character):04X}" for character in islice(dict.fromkeys(text), 8)]
 
 
 # Encoding
@@ -437,12 +425,13 @@ def _about_encodings(line: str, spans: list[tuple[int, int, str]]) -> bool:
     )
 
 
-def _find_encoding(text: str, options: EncodingOptions) -> list[Replacement]:
+def _find_encoding(lines: Lines, options: EncodingOptions) -> list[Replacement]:
+    text = lines.text
     if text.isascii():
         return []
     changes: list[Replacement] = []
     table = _character_map(options)
-    for start, end in _lines_with(_suspect(options), text):
+    for start, end in _lines_with(_suspect(options), lines):
         line = text[start:end]
         mended, steps = _mend(line, options)
         if mended == line:
@@ -543,8 +532,18 @@ def _code_spans(line: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _entity_changes(text: str, angle_brackets: bool) -> list[Replacement]:
-    if "&" not in text or not (matches := list(_ENTITY.finditer(text))) or _found(_TAG, text):
+def _entities(text: str) -> Iterator[re.Match[str]]:
+    at = text.find("&")
+    while at >= 0:
+        match = _ENTITY.match(text, at)
+        if match is not None:
+            yield match
+        at = text.find("&", match.end() if match else at + 1)
+
+
+def _entity_changes(lines: Lines, angle_brackets: bool) -> list[Replacement]:
+    text = lines.text
+    if not (matches := list(_entities(text))) or _found(_TAG, lines):
         return []
     changes: list[Replacement] = []
     free = set(_outside((match.span() for match in matches), _fences(text)))
@@ -578,10 +577,10 @@ def _code(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return [(start + first, start + last) for first, last in _code_spans(text[start:end])]
 
 
-def _find_entities(text: str, options: EntitiesOptions) -> list[Replacement]:
-    changes = _entity_changes(text, options.angle_brackets)
+def _find_entities(lines: Lines, options: EntitiesOptions) -> list[Replacement]:
+    changes = _entity_changes(lines, options.angle_brackets)
     # Decoding may put together another entity or undo a code span: such a text stays as it is.
-    if changes and _entity_changes(_applied(text, changes), options.angle_brackets):
+    if changes and _entity_changes(Lines.of(_applied(lines.text, changes)), options.angle_brackets):
         return []
     return changes
 
@@ -621,9 +620,10 @@ def _invisible(soft_hyphens: bool) -> tuple[str, re.Pattern[str]]:
     return f"[{candidates}]", re.compile("|".join(removed))
 
 
-def _find_invisible(text: str, options: InvisibleOptions) -> list[Replacement]:
+def _find_invisible(lines: Lines, options: InvisibleOptions) -> list[Replacement]:
+    text = lines.text
     candidates, pattern = _invisible(options.soft_hyphens)
-    if not _found(candidates, text):
+    if not _found(candidates, lines):
         return []
     changes: list[Replacement] = []
     start = end = 0
@@ -644,76 +644,76 @@ _BLANKS: Final = " \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _BLANK_CHARACTERS: Final = " \t\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
-def _find_trailing_blanks(text: str, options: TrailingBlanksOptions) -> list[Replacement]:
-    if not text or (text[-1] not in _BLANK_CHARACTERS and not _found(f"[{_BLANKS}][\r\n]", text)):
+def _find_trailing_blanks(lines: Lines, options: TrailingBlanksOptions) -> list[Replacement]:
+    text = lines.text
+    bare = list(map(str.rstrip, lines.texts))
+    if bare == lines.texts:
         return []
     runs: list[tuple[int, int]] = []
-    for start, end, _ in _lines(text):
-        content = len(text[start:end].rstrip(_BLANK_CHARACTERS))
-        if content < end - start:
-            runs.append((start + content, end))
+    breaks: set[int] = set()  # where blanks stand between text on their line and on the next
+    for at in [at for at, (line, rest) in enumerate(zip(lines.texts, bare, strict=True)) if line is not rest]:
+        line = lines.texts[at]
+        content = len(line.rstrip(_BLANK_CHARACTERS))
+        if content < len(line):
+            runs.append((lines.starts[at] + content, lines.end(at)))
+            if options.markdown_breaks and content and "".join(lines.texts[at + 1 : at + 2]).strip(_BLANK_CHARACTERS):
+                breaks.add(runs[-1][0])
     changes: list[Replacement] = []
     for start, end in _outside(iter(runs), _fences(text)):
-        if options.markdown_breaks and text[start:end] == "  " and _breaks_paragraph(text, start, end):
+        if start in breaks and text[start:end] == "  ":
             continue
         changes.append(Replacement(start, end, "", {"characters": _code_points(text[start:end])}))
     return changes
 
 
-def _breaks_paragraph(text: str, start: int, end: int) -> bool:
-    """Whether blanks from `start` to a line's end stand between text on their line and on the next."""
-    after = _LINE.match(text, end + (2 if text.startswith("\r\n", end) else 1)) if end < len(text) else None
-    return start > 0 and text[start - 1] not in "\r\n" and after is not None and bool(after[1].strip(_BLANK_CHARACTERS))
-
-
-def _find_blank_lines(text: str, options: BlankLinesOptions) -> list[Replacement]:
-    if not _has_blank_lines(text, options):
+def _find_blank_lines(lines: Lines, options: BlankLinesOptions) -> list[Replacement]:
+    if not _has_blank_lines(lines, options):
         return []
-    lines = list(_lines(text))
-    blank = {(start, stop) for start, end, stop in lines if not text[start:end].strip(_BLANK_CHARACTERS)}
-    blank = set(_outside(iter(sorted(blank)), _fences(text)))
+    texts, starts = lines.texts, lines.starts
+    spans = ((starts[at], starts[at + 1]) for at, line in enumerate(texts) if not line.strip(_BLANK_CHARACTERS))
+    outside = {start for start, _ in _outside(spans, _fences(lines.text))}
+    blank = [start in outside for start in starts[:-1]]
     changes: list[Replacement] = []
     first = 0
-    while first < len(lines):
-        last = first  # the run of blank lines is lines[first:last]
-        while last < len(lines) and (lines[last][0], lines[last][2]) in blank:
+    while first < len(texts):
+        last = first  # the run of blank lines is texts[first:last]
+        while last < len(texts) and blank[last]:
             last += 1
         keep = options.keep
-        if (options.head and first == 0) or (options.tail and last == len(lines)):
+        if (options.head and first == 0) or (options.tail and last == len(texts)):
             keep = 0
-        elif any(_indented(text, *lines[beside][:2]) for beside in (first - 1, last) if 0 <= beside < len(lines)):
+        elif any(_indented(texts[beside]) for beside in (first - 1, last) if 0 <= beside < len(texts)):
             keep = last - first
-        if keep < last - first < len(lines):
-            start, end = lines[first + keep][0], lines[last - 1][2]
-            changes.append(Replacement(start, end, "", {"blank_lines": last - first, "kept": keep}))
+        if keep < last - first < len(texts):
+            evidence = {"blank_lines": last - first, "kept": keep}
+            changes.append(Replacement(starts[first + keep], starts[last], "", evidence))
         first = last + 1
     return changes
 
 
-def _has_blank_lines(text: str, options: BlankLinesOptions) -> bool:
+def _has_blank_lines(lines: Lines, options: BlankLinesOptions) -> bool:
     """Whether a text may have more blank lines than `options` allow."""
-    head = _LINE.match(text)
-    if options.head and head and head[2] and not head[1].strip(_BLANK_CHARACTERS):
+    stripped, filled = lines.stripped, lines.filled
+    if len(filled) in (0, len(stripped)):
+        return False
+    if (options.head and not stripped[0]) or (options.tail and not stripped[-1]):
         return True
-    tail = text[len(text.rstrip(_BLANK_CHARACTERS + "\r\n")) :]
-    if options.tail and tail not in ("", "\n", "\r\n", "\r"):
-        return True
-    # A lone CR ends a line too, but is too rare to make the pattern worse for it.
-    return text.endswith("\r") or _found(rf"\n(?:[{_BLANKS}]*\r?\n){{{options.keep + 1}}}|\r[^\n]", text)
+    return any(after - before > options.keep + 1 for before, after in pairwise([-1, *filled, len(stripped)]))
 
 
-def _indented(text: str, start: int, end: int) -> bool:
+def _indented(line: str) -> bool:
     """Whether a line begins like code or verse, with a tab or two blanks, and is not blank."""
-    line = text[start : start + 2]
-    return (line[:1] == "\t" or (len(line) == 2 and not line.strip(_BLANK_CHARACTERS))) and bool(
-        text[start:end].strip(_BLANK_CHARACTERS)
+    head = line[:2]
+    return (head[:1] == "\t" or (len(head) == 2 and not head.strip(_BLANK_CHARACTERS))) and bool(
+        line.strip(_BLANK_CHARACTERS)
     )
 
 
 _NON_BREAKING = re.compile("[\xa0\u2007\u202f][ \t\xa0\u2007\u202f]*")
 
 
-def _find_non_breaking_spaces(text: str, options: NonBreakingSpacesOptions) -> list[Replacement]:
+def _find_non_breaking_spaces(lines: Lines, options: NonBreakingSpacesOptions) -> list[Replacement]:
+    text = lines.text
     if not ("\xa0" in text or "\u202f" in text or "\u2007" in text):
         return []
     runs: list[tuple[int, int]] = []

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from cleaner import repair
 from cleaner.repair import OPERATIONS, EncodingOptions, Replacement
+from cleaner.text import Lines
 from tests.samples import SHAPES
 
 CASES: dict[str, Any] = yaml.safe_load(
@@ -34,7 +35,7 @@ def text_of(value: str) -> str:
 
 def changed(name: str, text: str, **options: Any) -> tuple[str, list[Replacement]]:
     operation = OPERATIONS[name]
-    changes = operation.find(text, msgspec.convert(options, operation.options))
+    changes = operation.find(Lines.of(text), msgspec.convert(options, operation.options))
     pieces, done = [], 0
     for change in changes:
         assert done <= change.start <= change.end <= len(text), (changes, text)
@@ -167,7 +168,7 @@ def test_gate_misses_nothing(line: str, options: EncodingOptions) -> None:
     """Where the gate says clean, ftfy changes nothing, in every place of a text."""
     for before, after in (("", ""), ("x\n", "\ny"), ("x\r", "\ry"), ("x\r\n", "\r\ny")):
         text = before + line + after
-        flagged = list(repair._lines_with(repair._suspect(options), text))
+        flagged = list(repair._lines_with(repair._suspect(options), Lines.of(text)))
         if (len(before), len(before) + len(line)) not in flagged:
             assert by_ftfy(line, options) == line
 
@@ -209,7 +210,7 @@ def test_replacements_are_minimal(text: str, options: EncodingOptions) -> None:
 
 
 def test_gate_spares_ordinary_text() -> None:
-    assert not list(repair._lines_with(repair._suspect(EncodingOptions()), "It’s “fine” – à Paris…\n" * 9))
+    assert not list(repair._lines_with(repair._suspect(EncodingOptions()), Lines.of("It’s “fine” – à Paris…\n" * 9)))
 
 
 @given(text=TEXTS)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from difflib import SequenceMatcher
+from itertools import pairwise
+from typing import Literal
 
 from cleaner.matching.units import Units
 
@@ -27,18 +29,23 @@ def earlier(units: Units) -> list[int]:
     found: list[int] | None = units.cache.get("earlier")
     if found is None:
         first: dict[str, int] = {}
-        found = [first.setdefault(text.strip(), index) for index, text in enumerate(units.texts)]
+        found = [first.setdefault(text, index) for index, text in enumerate(units.stripped)]
         units.cache["earlier"] = found
     return found
 
 
-def repeated(units: Units) -> list[int]:
-    """Return the indices of the units that equal an earlier one."""
-    found: list[int] | None = units.cache.get("repeated")
+def repeated(units: Units, of: Literal["previous", "earlier"]) -> list[int]:
+    """Return the indices of the units that equal the one before them, or an earlier one."""
+    found: list[int] | None = units.cache.get(("repeated", of))
     if found is None:
-        some = len(set(map(str.strip, units.texts))) < len(units.texts)
-        found = [index for index, first in enumerate(earlier(units)) if first != index] if some else []
-        units.cache["repeated"] = found
+        texts = units.stripped
+        found = []
+        if len(set(texts)) < len(texts):
+            if of == "previous":
+                found = [index for index, (before, text) in enumerate(pairwise(texts), 1) if before == text]
+            else:
+                found = [index for index, first in enumerate(earlier(units)) if first != index]
+        units.cache["repeated", of] = found
     return found
 
 

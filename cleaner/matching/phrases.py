@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 from cleaner.matching.units import Units
 from cleaner.rules.model import Phrase
@@ -18,7 +19,15 @@ from cleaner.text import (
     strip_edges,
 )
 
-__all__ = ["FINDERS", "PhraseTable", "phrase_spans", "phrases_for_scan", "primary_language"]
+__all__ = [
+    "FINDERS",
+    "PhraseIndex",
+    "PhraseTable",
+    "heads_for_scan",
+    "phrase_spans",
+    "phrases_for_scan",
+    "primary_language",
+]
 
 
 def primary_language(tag: str | None) -> str | None:
@@ -189,47 +198,165 @@ def _is_free(taken: Sequence[tuple[int, int, str]], start: int, end: int) -> boo
 
 # ------------------------------------------------------------------ for the accelerator
 
+_Owner = TypeVar("_Owner")
+_KEY = 6  # characters
+
+
+@dataclass(slots=True)
+class PhraseIndex(Generic[_Owner]):
+    """The phrases of all `is`, `starts` and `ends` tests, to be looked up in a folded text; languages and word edges aside.
+
+    Phrases are kept by their first or last characters, and those of mere punctuation apart.
+    """
+
+    whole: dict[str, list[_Owner]] = field(default_factory=dict)
+    heads: dict[str, dict[str, list[_Owner]]] = field(default_factory=dict)
+    tails: dict[str, dict[str, list[_Owner]]] = field(default_factory=dict)
+    bare_heads: dict[str, list[_Owner]] = field(default_factory=dict)
+    bare_tails: dict[str, list[_Owner]] = field(default_factory=dict)
+
+    def add(self, key: str, phrases: Iterable[Phrase], owner: _Owner) -> None:
+        """Add the phrases of an `is`, `starts` or `ends` test."""
+        for text in dict.fromkeys(_folded(phrase.text) for phrase in phrases):
+            start, end = strip_edges(text)
+            if key == "is":
+                table, known = self.whole, text[start:end] or text
+            elif start == end:
+                table, known = (self.bare_heads if key == "starts" else self.bare_tails), text
+            elif key == "starts":
+                table, known = self.heads.setdefault(text[start : start + _KEY], {}), text[start:]
+            else:
+                table, known = self.tails.setdefault(text[max(0, end - _KEY) : end], {}), text[:end]
+            table.setdefault(known, []).append(owner)
+
+    def find(self, folded: str) -> set[_Owner]:
+        """Return the owners of all phrases that a folded text is, starts with or ends with, perhaps."""
+        start, end = strip_edges(folded)
+        found = set(self.whole.get(folded[start:end] or folded.strip(), ()))
+        for length in range(1, min(_KEY, len(folded) - start) + 1) if self.heads else ():
+            for text, owners in self.heads.get(folded[start : start + length], {}).items():
+                if folded.startswith(text, start):
+                    found.update(owners)
+        for length in range(1, min(_KEY, end) + 1) if self.tails else ():
+            for text, owners in self.tails.get(folded[end - length : end], {}).items():
+                if folded.endswith(text, 0, end):
+                    found.update(owners)
+        for text, owners in self.bare_heads.items():
+            if folded.lstrip().startswith(text):
+                found.update(owners)
+        for text, owners in self.bare_tails.items():
+            if folded.rstrip().endswith(text):
+                found.update(owners)
+        return found
+
+
+@lru_cache(maxsize=1 << 15)
+def _folded(text: str) -> str:
+    return fold(text).strip()
+
+
+_HEAD = 24  # characters of a phrase that the finder looks at: more make a larger automaton, fewer more false alarms
+
+
+def heads_for_scan(whole: Iterable[Phrase], heads: Iterable[Phrase]) -> bytes:
+    """Return an RE2 pattern over UTF-8 as bytes that finds every line that is, or starts with, one of these phrases.
+
+    Lines with unusual characters (`cleaner.text.UNUSUAL`) aside. Bytes make an automaton a tenth as large.
+    """
+    full: set[str] = set()
+    cut: set[str] = set()
+    starting: set[str] = set()
+    for phrase in whole:
+        text = _folded(phrase.text)
+        text = text[slice(*strip_edges(text))] or text
+        (full if len(text) <= _HEAD else cut).add(text[:_HEAD].rstrip())
+    for phrase in heads:
+        text = _folded(phrase.text)
+        (starting if len(text) <= _HEAD else cut).add(text[:_HEAD].rstrip())
+    branches = [
+        "(?:" + "|".join(_widened(text, False, edged, _BYTES) for text in sorted(texts)) + f"){tail}"
+        for texts, edged, tail in (
+            (full, False, rf"[{_ASCII_EDGE}\x80-\xff]*$"),
+            (starting, True, ""),
+            (cut, False, ""),
+        )
+        if texts
+    ]
+    return f"(?ism)^[{_ASCII_EDGE}\\x80-\\xff]*(?:{'|'.join(branches)})".encode("ascii")
+
 
 def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
-    """Return an RE2 pattern that matches every line, folded or not, on which the test could hit.
+    """Return an RE2 pattern that matches every line, folded or not, on which an `ends` or `has` test could hit.
 
     Lines with unusual characters (`cleaner.text.UNUSUAL`) must be folded first.
     """
-    folded = sorted({fold(phrase.text).strip() for phrase in phrases})
-    if key == "is":
-        folded = sorted({text[slice(*strip_edges(text))] or text for text in folded})
-    inner = "|".join(_widened(text, key in ("ends", "has"), key in ("starts", "has")) for text in folded)
-    head = f"^[{_ASCII_EDGE}{_NOT_ASCII}]*" if key in ("is", "starts") else ""
-    tail = f"[{_ASCII_EDGE}{_NOT_ASCII}]*$" if key in ("is", "ends") else ""
-    return f"(?is){head}(?:{inner}){tail}"
+    folded = sorted({_folded(phrase.text) for phrase in phrases})
+    inner = "|".join(_widened(text, True, key == "has", _CHARACTERS) for text in folded)
+    tail = rf"[{_ASCII_EDGE}\x{{80}}-\x{{10ffff}}]*$" if key == "ends" else ""
+    return f"(?is)(?:{inner}){tail}"
 
 
-def _widened(text: str, edge_before: bool, edge_after: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class _Alphabet:
+    """How characters are written as patterns; `beyond` is all that is not ASCII, inside a class."""
+
+    beyond: str
+    letter: Callable[[str], str]  # of one that is not ASCII
+
+    def piece(self, piece: str) -> str:
+        """Return the pattern of one character, or of a run of dots, blanks or `s`.
+
+        Beyond ASCII, anything may pass for a mark (`＂`, `…`), a blank or `ß`.
+        """
+        first = piece[0]
+        if not first.isascii():
+            return self.letter(first)
+        if _is_plain(piece):
+            return first
+        if first == "i":
+            return self.letter("i")
+        among = {" ": r"\t-\r\x1c-\x20", "'": "'`"}.get(first) or f"\\x{ord(first):02x}"
+        return f"[{among}{self.beyond}]+"
+
+
+def _is_plain(piece: str) -> bool:
+    """Tell whether a piece is a letter or digit that only its other case passes for."""
+    return piece.isascii() and piece.isalnum() and len(piece) == 1 and piece != "i"
+
+
+def _widened(text: str, edge_before: bool, edge_after: bool, alphabet: _Alphabet) -> str:
     # Where what stands around the phrase is ignored, there is no word edge to RE2: `_share_`.
-    pattern = "".join(_PIECES.get(piece[0]) or _letter(piece[0]) for piece in re.findall(r"\.+| +|.", text, re.DOTALL))
-    before = r"\b" if edge_before and text[0].isascii() and text[0].isalnum() else ""
-    after = r"\b" if edge_after and text[-1].isascii() and text[-1].isalnum() else ""
+    pieces = re.findall(r"\.+| +|ss+|.", text, re.DOTALL)
+    pattern = "".join(alphabet.piece(piece) for piece in pieces)
+    before = r"\b" if edge_before and _is_plain(pieces[0]) else ""
+    after = r"\b" if edge_after and _is_plain(pieces[-1]) else ""
     return before + pattern + after
 
 
-# Beyond ASCII, anything may pass for a blank, a quote or an edge: large classes make large automata.
-_NOT_ASCII = r"\x{80}-\x{10ffff}"
 _ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
-_PIECES = {
-    " ": rf"[\t-\r\x1c-\x20{_NOT_ASCII}]+",
-    "'": f"['`{_NOT_ASCII}]",
-    '"': f'["{_NOT_ASCII}]',
-    "-": rf"[\-{_NOT_ASCII}]",
-    ".": r"[.\x{2026}]+",
-}
+
+
+_MORE_FORMS = {"σ": "ς", "i": "ıİ"}
+
+
+def _forms(character: str) -> list[str]:
+    """Return a folded character, its capital, the other σ and the Turkish i; an empty list for a lone surrogate."""
+    upper = character.upper()
+    forms = {character, upper, *_MORE_FORMS.get(character, "")} if len(upper) == 1 else {character}
+    return [] if any(0xD800 <= ord(form) < 0xE000 for form in forms) else sorted(forms)
 
 
 @lru_cache(maxsize=4096)
 def _letter(character: str) -> str:
-    if character.isascii():
-        return character if character.isalnum() else f"\\x{ord(character):02x}"
-    upper = character.upper()
-    forms = {character, upper} if len(upper) == 1 else {character}
-    if any(0xD800 <= ord(form) < 0xE000 for form in forms):
-        return "."
-    return "[" + "".join(f"\\x{{{ord(form):x}}}" for form in sorted(forms)) + "]"
+    forms = _forms(character)
+    return "[" + "".join(f"\\x{{{ord(form):x}}}" for form in forms) + "]" if forms else "."
+
+
+@lru_cache(maxsize=4096)
+def _letter_bytes(character: str) -> str:
+    forms = ["".join(f"\\x{byte:02x}" for byte in form.encode()) for form in _forms(character)]
+    return f"(?:{'|'.join(forms)})" if forms else r"[\x80-\xff]+"
+
+
+_CHARACTERS = _Alphabet(r"\x{80}-\x{10ffff}", _letter)
+_BYTES = _Alphabet(r"\x80-\xff", _letter_bytes)

@@ -10,12 +10,12 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import regex
 
 from cleaner.matching.duplicates import earlier, near_earlier, near_previous
-from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans, phrases_for_scan
+from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans
 from cleaner.matching.units import Units
 from cleaner.rules.model import Duplicate, Position, Range, Test
 from cleaner.rules.patterns import compile_pattern, widen
@@ -40,15 +40,6 @@ class Scan:
     rank: float
     tests: tuple[tuple[Test, int], ...]
 
-    def patterns(self) -> list[tuple[str, bool]]:
-        """Return them as RE2 patterns, and whether a unit with unusual characters must be folded before it is scanned."""
-        return [
-            (widen(test.value, case=test.case) or "", False)
-            if test.key == "regex"
-            else (phrases_for_scan(test.key, test.value), True)
-            for test, _ in self.tests
-        ]
-
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -63,7 +54,9 @@ class Check:
     scan: Scan | None = None
     parts: tuple[Check, ...] = ()
     test: Test | None = None
-    repeats: bool = False  # only a unit that equals an earlier one can pass
+    repeats: Literal["previous", "earlier"] | None = (
+        None  # only a unit that equals the one before, or an earlier one, can pass
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +94,9 @@ def _phrase(test: Test) -> Check:
     return Check(key, 3.0, run, Scan(rank, ((test, 0),)), test=test)
 
 
+_TIED = re.compile(r"\(\?\w+\)\^")
+
+
 def _regex(test: Test) -> Check:
     pattern = compile_pattern(test.value, case=test.case)
 
@@ -109,12 +105,13 @@ def _regex(test: Test) -> Check:
         return None if match is None else _match_evidence(match)
 
     widened = widen(test.value, case=test.case)
-    scan = Scan(1, ((test, 0),)) if widened and (test.case or not _holds_unlike(widened)) else None
+    rank = 3.5 if widened and _TIED.match(widened) else 1  # tied to the start it lets fewer units through than `has`
+    scan = Scan(rank, ((test, 0),)) if widened and (test.case or not _holds_unlike(widened)) else None
     return Check("regex", 5.0, run, scan, test=test)
 
 
-# Letters that `regex` takes for another case of ones that RE2 has known for longer: dotless i (of I), Ɤ, ….
-_UNLIKE = (0x130, 0x131, 0xA7CB, 0xA7DC, 0xA7DD, 0xA7E2, 0x1DF95)
+# Letters that `regex` takes for another case of ones that RE2 has known for longer: Ɤ, ….
+_UNLIKE = (0xA7CB, 0xA7DC, 0xA7DD, 0xA7E2, 0x1DF95)
 _CODES = re.compile(r"\\x\{([0-9a-f]+)\}(?:-\\x\{([0-9a-f]+)\})?")
 
 
@@ -171,10 +168,12 @@ def _words(test: Test) -> Check:
     low, high = test.value.low, test.value.high
 
     def run(units: Units, index: int) -> Evidence | None:
+        if len(units.texts[index]) < low:  # a word has a character or more
+            return None
         count = units.word_count(index)
         return {"words": count} if low <= count <= high else None
 
-    return Check("words", 1.0, run, test=test)
+    return Check("words", 0.4, run, test=test)
 
 
 def _full_stop(test: Test) -> Check:
@@ -250,7 +249,8 @@ def _duplicate(test: Test) -> Check:
             hit = first != index
         return {DUPLICATE_OF: units.starts[first]} if hit else None
 
-    return Check("duplicate", 0.5 if wanted.near is None else 9.0, run, test=test, repeats=wanted.near is None)
+    repeats = wanted.of if wanted.near is None else None
+    return Check("duplicate", 0.5 if wanted.near is None else 9.0, run, test=test, repeats=repeats)
 
 
 # ------------------------------------------------------------------ combinations
@@ -270,7 +270,7 @@ def _all(test: Test) -> Check:
 
     scans = [part.scan for part in parts if part.scan is not None]
     best = max(scans, key=lambda scan: scan.rank, default=None)
-    repeats = any(part.repeats for part in parts)
+    repeats = max((part.repeats for part in parts if part.repeats), default=None)  # "previous" says more
     return Check("all", sum(part.cost for part in parts), run, best, parts, test, repeats)
 
 
@@ -289,7 +289,8 @@ def _any(test: Test) -> Check:
     if scans and all(scans):
         known = [found for found in scans if found is not None]
         scan = Scan(min(found.rank for found in known), tuple(inner for found in known for inner in found.tests))
-    repeats = all(part.repeats for part in parts)
+    repeats = min((part.repeats for part in parts if part.repeats), default=None)
+    repeats = repeats if all(part.repeats for part in parts) else None
     return Check("any", sum(part.cost for part in parts), run, scan, parts, test, repeats)
 
 

@@ -1,187 +1,207 @@
-"""The accelerator: one RE2 set over the units chooses which rules look at which; it may only ever choose too many.
+"""The accelerator: it chooses which rules look at which units; it may only ever choose too many.
 
-Where google-re2 is not installed, or its memory runs out, every rule looks at every unit, with the same results.
+Two RE2 automata go once over the whole text and find the units worth a look, most of which hold nothing. Of
+these few, tables tell which phrases they are, start or end with, and one RE2 set which other phrases and
+patterns they hold. Where google-re2 is not installed every rule looks at every unit, with the same results.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cleaner.matching.phrases import phrases_for_scan
+from cleaner.matching.phrases import PhraseIndex, heads_for_scan, phrases_for_scan
 from cleaner.matching.predicates import Scan
-from cleaner.matching.units import Units
-from cleaner.rules.model import Phrase
+from cleaner.matching.units import Kind, Units
+from cleaner.rules.model import Phrase, Test
 from cleaner.rules.patterns import widen
-from cleaner.text import UNUSUAL
+from cleaner.text import UNUSUAL, fold
 
 try:
     import re2
 except ImportError:  # pragma: no cover - musl Linux has no wheel
     re2 = None
 
-__all__ = ["Scanner", "build_scanner"]
+__all__ = ["Hits", "Scanner", "build_scanner"]
 
 _MEMORY = 256 << 20  # bytes; 1,000 rules want 64 to 128 MB, and the default of 8 MB would silently match nothing
-# Letters whose case `regex` and RE2 see differently: dotless and dotted i, and those newer than RE2’s Unicode.
+# Letters whose case `regex` and RE2 see differently: those newer than RE2’s Unicode.
 _CASED = (
-    r"[\x{130}\x{131}\x{1c89}\x{1c8a}\x{a7c0}-\x{a7ef}\x{ab4b}\x{ab4c}\x{ab6c}\x{ab6d}\x{10d50}-\x{10d85}"
+    r"[\x{1c89}\x{1c8a}\x{a7c0}-\x{a7ef}\x{ab4b}\x{ab4c}\x{ab6c}\x{ab6d}\x{10d50}-\x{10d85}"
     r"\x{16ea0}-\x{16ed3}\x{1df00}-\x{1dfff}]"
 )
+_SURROGATE = re.compile(b"\xed[\xa0-\xbf]")  # a lone one, which RE2 cannot see
+
+# A rule, and how far from the unit that is hit the unit stands that the rule must look at.
+Owner = tuple[int, int]
+# By the text of a unit: the rules that must look at it. Units with other texts are of no concern.
+Hits = Mapping[str, Iterable[Owner]]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Scanner:
-    """Chooses candidates among `rules` rules; `always` are those that any unit may pass.
+    """Chooses among rules for one kind of unit; `always` are the rules that any unit may pass.
 
     Pattern 0 of the set matches every text: an answer without it means that the set ran out of memory.
     """
 
-    matcher: Any
-    owners: list[
-        tuple[int, int]
-    ]  # of each pattern of the set, from pattern 3 on: the rule, and how far on its unit stands
-    folding: list[bool]
-    always: list[int]
-    rules: int
-    finders: tuple[Any, ...] = ()  # patterns over whole texts, which find the lines that any pattern of the set hits
+    kind: Kind
+    always: Sequence[int]
+    matcher: Any = None
+    owners: Sequence[Owner] = ()  # of each pattern of the set, from pattern 3 on
+    folding: Sequence[bool] = ()  # whether it is a phrase, which unusual characters may hide
+    phrases: PhraseIndex[Owner] | None = None
+    finders: Sequence[Any] = ()  # one of them matches wherever anything could hit
 
-    def candidates(self, units: Units) -> list[Sequence[int]]:
-        """Return for each rule the indices of the units that it must look at, ascending."""
-        every = range(len(units.texts))
-        found: list[Sequence[int]] = [()] * self.rules
-        for rule in self.always:
-            found[rule] = every
+    def hits(self, units: Units) -> Hits:
+        """Return what is hit; it depends on each unit's own text alone."""
         if self.matcher is None:
-            return found
-        match = self.matcher.Match
-        hits: dict[int, list[int]] = {}
-        for index in self._worth_matching(units):
-            try:
-                matched = match(units.texts[index].encode())
-            except UnicodeEncodeError:  # a lone surrogate: RE2 cannot see it
-                matched = []
-            if len(matched) == 1 and matched[0] == 0:
-                continue
-            for rule, shift in self._owners_of(matched, units, index):
-                if 0 <= index + shift < len(every):
-                    hits.setdefault(rule, []).append(index + shift)
-        for rule, indices in hits.items():
-            found[rule] = sorted(set(indices))
+            return {}
+        return {text: owners for text in self._worth_a_look(units) if (owners := self._owners_of(text))}
+
+    def candidates(self, units: Units, hits: Hits | None = None) -> dict[int, Sequence[int]]:
+        """Return for each rule the indices of the units that it must look at, ascending; no entry where there are none."""
+        hits = self.hits(units) if hits is None else hits
+        count = len(units.texts)
+        found: dict[int, Sequence[int]] = {}
+        if hits:
+            chosen: dict[int, list[int]] = {}
+            for index, text in enumerate(units.texts):
+                if text in hits:
+                    for rule, shift in hits[text]:
+                        if 0 <= index + shift < count:
+                            chosen.setdefault(rule, []).append(index + shift)
+            found = {rule: sorted(set(indices)) for rule, indices in chosen.items()}
+        if count:
+            found.update((rule, range(count)) for rule in self.always)
         return found
 
-    def _worth_matching(self, units: Units) -> Sequence[int]:
-        """Return the units that any pattern hits, ascending; all of them where the finders cannot tell.
+    def _worth_a_look(self, units: Units) -> Iterable[str]:
+        """Return the texts of the units that one of the finders finds something in.
 
-        The finders run over the whole text, so that a line without hits costs no call.
+        Lines are not looked at one by one: the finders run over the whole text, so that a line without hits costs no call.
         """
-        every = range(len(units.texts))
-        if not self.finders or units.kind != "line" or "\r" in units.text:
-            return every
-        try:
-            data = units.text.encode()
-        except UnicodeEncodeError:
-            return every
-        starts: set[int] = set()
+        if self.kind == "line" and "\r" not in units.text:
+            data = units.lines.data
+            if not _SURROGATE.search(data):
+                return [line.decode() for line in self._lines_worth_a_look(data)]
+        return [text for text in units.texts if self._is_worth_a_look(text)]
+
+    def _lines_worth_a_look(self, data: bytes) -> Iterable[bytes]:
+        lines: dict[bytes, None] = {}
         for finder in self.finders:
-            position = 0
-            while (match := finder.search(data, position)) is not None:
-                starts.add(match.start())
-                position = data.find(b"\n", match.start()) + 1
-                if not position:
+            search, position = finder.search, 0
+            while (match := search(data, position)) is not None:
+                start = match.start()
+                end = data.find(b"\n", start)
+                lines[data[data.rfind(b"\n", 0, start) + 1 : end if end >= 0 else None]] = None
+                if end < 0:
                     break
-        found: list[int] = []
-        line = position = 0
-        for start in sorted(starts):
-            line += data.count(b"\n", position, start)
-            position = start
-            unit = bisect_left(units.filled, line)
-            if unit < len(units.filled) and units.filled[unit] == line and (not found or found[-1] != unit):
-                found.append(unit)
+                position = end + 1
+        return lines
+
+    def _is_worth_a_look(self, text: str) -> bool:
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            return True
+        return any(finder.search(data) is not None for finder in self.finders)
+
+    def _owners_of(self, text: str) -> set[Owner]:
+        """Return the rules that must look at the units with this text."""
+        folded = fold(text)
+        found = self.phrases.find(folded) if self.phrases else set()
+        if not self.owners:
+            return found
+        try:
+            hit = set(self.matcher.Match(text.encode()))
+            if 1 in hit:  # unusual characters: phrases are looked for in the folded text too
+                again = self.matcher.Match(folded.encode())
+                hit = hit.union(again) if 0 in again else set()
+        except UnicodeEncodeError:
+            hit = set()
+        if 0 not in hit:
+            return found.union(self.owners)
+        found.update(self.owners[pattern - 3] for pattern in hit if pattern > 2)
+        if 2 in hit:
+            found.update(owner for owner, folds in zip(self.owners, self.folding, strict=True) if not folds)
         return found
 
-    def _owners_of(self, matched: list[int], units: Units, index: int) -> set[tuple[int, int]]:
-        """Return the rules of the patterns that hit one unit, and how far from it the unit stands that may pass."""
-        hit = set(matched)
-        if 0 not in hit:
-            return set(self.owners)
-        if 1 in hit:  # unusual characters: phrases are looked for in the folded text
-            again = self.matcher.Match(units.fold(index, False).encode())
-            if 0 not in again:
-                return set(self.owners)
-            hit.update(again)
-        rules = {self.owners[pattern - 3] for pattern in hit if pattern > 2}
-        if 2 in hit:
-            rules.update(owner for owner, folds in zip(self.owners, self.folding, strict=True) if not folds)
-        return rules
 
-
-def build_scanner(scans: Sequence[Scan | None], *, accelerate: bool = True) -> Scanner:
-    """Build the scanner for rules with these scans; a rule with None must look at every unit."""
-    always = [rule for rule, scan in enumerate(scans) if scan is None]
-    nothing = Scanner(None, [], [], list(range(len(scans))), len(scans))
+def build_scanner(scans: Sequence[Scan | None], kind: Kind = "line", *, accelerate: bool = True) -> Scanner:
+    """Build the scanner of rules with these scans; a rule with None must look at every unit."""
+    every = range(len(scans))
+    always = [rule for rule in every if scans[rule] is None]
     if re2 is None or not accelerate or len(always) == len(scans):
-        return nothing
-    options = _options()
-    matcher = re2.Set.SearchSet(options)
+        return Scanner(kind, every)
+    matcher = re2.Set.SearchSet(_options())
     for pattern in ("", f"[{UNUSUAL}]", _CASED):
         matcher.Add(pattern)
-    owners: list[tuple[int, int]] = []
+    owners: list[Owner] = []
     folding: list[bool] = []
+    phrases: PhraseIndex[Owner] = PhraseIndex()
+    patterns = [f"[{UNUSUAL}]", _CASED]  # of the finder that looks anywhere
+    heads: dict[str, dict[str, Phrase]] = {"is": {}, "starts": {}}
+    tails: dict[str, Phrase] = {}
     for rule, scan in enumerate(scans):
         if scan is None:
             continue
-        patterns = scan.patterns()
+        wanted = [(_pattern(test), test, shift) for test, shift in scan.tests if test.key in ("regex", "has")]
         try:
-            for pattern, _ in patterns[1:]:
-                re2.compile(pattern, options)  # a later refusal must not leave its rule half in the set
-            for pattern, _ in patterns:
+            for pattern, _, _ in wanted[1:]:
+                re2.compile(pattern, _options())  # a later refusal must not leave its rule half in the set
+            for pattern, _, _ in wanted:
                 matcher.Add(pattern)
         except re2.error:
             always.append(rule)
             continue
-        for _, folds in patterns:
-            folding.append(folds)
-        owners.extend((rule, shift) for _, shift in scan.tests)
+        owners += [(rule, shift) for _, _, shift in wanted]
+        folding += [test.key != "regex" for _, test, _ in wanted]
+        patterns += [pattern for pattern, _, _ in wanted]
+        for test, shift in scan.tests:
+            if test.key in ("is", "starts", "ends"):
+                phrases.add(test.key, test.value, (rule, shift))
+                kept = tails if test.key == "ends" else heads[test.key]
+                kept.update((phrase.text, phrase) for phrase in test.value)
+    if tails:
+        patterns.append(phrases_for_scan("ends", tuple(tails.values())))
     try:
         matcher.Compile()
+        # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters.
+        tied = [pattern for pattern in patterns if re.match(r"(?:\(\?\w+\))?\^", pattern)]
+        free = [pattern for pattern in patterns if pattern not in tied]
+        finders = [re2.compile("(?m)" + "|".join(map(_scoped, some)), _options(kind)) for some in (free, tied) if some]
+        if any(heads.values()):
+            at_start = heads_for_scan(*(tuple(found.values()) for found in heads.values()))
+            finders.append(re2.compile(at_start, _options(kind, of_bytes=True)))
     except re2.error:
-        return nothing
-    return Scanner(matcher, owners, folding, sorted(always), len(scans), _finders([scan for scan in scans if scan]))
+        return Scanner(kind, every)
+    return Scanner(kind, sorted(always), matcher, owners, folding, phrases, finders)
 
 
-def _finders(scans: Sequence[Scan]) -> tuple[Any, ...]:
-    """Return two patterns that find the lines any of the scans hits: those tied to a line's start, and the others.
-
-    Apart, because a pattern that is tied to the start is done with most lines after a few characters. The phrases
-    of all rules are put together by kind, so that equal beginnings are looked at once.
-    """
-    phrases: dict[str, dict[str, Phrase]] = {}
-    patterns = [f"[{UNUSUAL}]", _CASED]
-    for test in (test for scan in scans for test, _ in scan.tests):
-        if test.key == "regex":
-            patterns.append(widen(test.value, case=test.case) or "")
-        else:
-            phrases.setdefault(test.key, {}).update((phrase.text, phrase) for phrase in test.value)
-    patterns += [phrases_for_scan(key, tuple(found.values())) for key, found in phrases.items()]
-    bare = [pattern.partition(")") if pattern.startswith("(?") else ("", "", pattern) for pattern in patterns]
-    scoped = [f"(?i:{text})" if "i" in flags else f"(?:{text})" for flags, _, text in bare]
-    at_start = [pattern for pattern, (_, _, text) in zip(scoped, bare, strict=True) if text.startswith("^")]
-    anywhere = [pattern for pattern in scoped if pattern not in at_start]
-    options = _options()
-    options.never_nl = True
-    options.one_line = False
-    try:
-        return tuple(re2.compile("(?m)" + "|".join(group), options) for group in (at_start, anywhere) if group)
-    except re2.error:
-        return ()
+def _pattern(test: Test) -> str:
+    if test.key == "regex":
+        return widen(test.value, case=test.case) or ""
+    return phrases_for_scan(test.key, test.value)
 
 
-def _options() -> Any:
+def _scoped(pattern: str) -> str:
+    """Return a pattern with flags at its head as one that can be part of another."""
+    flags, _, text = pattern.partition(")") if pattern.startswith("(?") else ("", "", pattern)
+    return f"(?i:{text})" if "i" in flags else f"(?:{text})"
+
+
+def _options(kind: Kind | None = None, *, of_bytes: bool = False) -> Any:
+    """Return options for the set or, with a kind of unit, for a finder."""
     options = re2.Options()
     options.max_mem = _MEMORY
     options.log_errors = False
     options.never_capture = True
+    if kind is not None:
+        options.never_nl = kind == "line"
+        options.one_line = False
+    if of_bytes:
+        options.encoding = re2.Options.Encoding.LATIN1
     return options

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from cleaner.text import Lines, fold, strip_edges, word_count
 
-__all__ = ["Units", "document_unit", "line_units", "paragraph_units"]
+__all__ = ["Kind", "Units", "document_unit", "line_units", "paragraph_units"]
 
 
-@dataclass(slots=True)
+Kind = Literal["line", "paragraph", "document"]
+
+
+@dataclass
 class Units:
     """All units of one kind in one snapshot of a document.
 
-    For each unit: its text without line end, where it starts and ends in `text` (code points), and the indices
-    of its first and last line in `lines`. `filled` holds the indices of the lines that are not blank. The other
-    fields are caches and what tests need to know of the document.
+    For each unit: its text without line end, and the indices of its first and last line in `lines`. `filled`
+    holds the indices of the lines that are not blank. The other fields are caches and what tests need to know of
+    the document.
     """
 
-    kind: Literal["line", "paragraph", "document"]
+    kind: Kind
     text: str
     texts: list[str]
-    starts: list[int]
-    ends: list[int]
     first_lines: list[int]
     last_lines: list[int]
     lines: Lines
@@ -33,6 +35,26 @@ class Units:
     deadline: float = float("inf")
     folded: dict[tuple[int, bool], str] = field(default_factory=dict)
     cache: dict[Any, Any] = field(default_factory=dict)
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each unit starts in `text`, in code points."""
+        starts = self.lines.starts
+        return [starts[line] for line in self.first_lines]
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """Where each unit ends in `text`, in code points, before its line end; that of a document is part of it."""
+        if self.kind == "document":
+            return [len(self.text)] * len(self.texts)
+        return [self.lines.end(line) for line in self.last_lines]
+
+    @cached_property
+    def stripped(self) -> list[str]:
+        """The units' texts without blanks at their ends."""
+        if self.kind == "line":
+            return [line for line in self.lines.stripped if line]
+        return list(map(str.strip, self.texts))
 
     def fold(self, index: int, case: bool) -> str:
         """Return the folded text of a unit."""
@@ -77,16 +99,12 @@ class Units:
         return self.first_lines[index + 1] - self.last_lines[index] - 1
 
 
-def line_units(text: str, lines: Lines, *, language: str | None, deadline: float) -> Units:
+def line_units(lines: Lines, *, language: str | None, deadline: float) -> Units:
     """Return the lines that are not blank as units."""
-    filled = lines.filled()
-    starts = lines.starts
-    if len(filled) == len(lines.texts):
-        texts, unit_starts = lines.texts, starts[:-1]
-    else:
-        texts, unit_starts = [lines.texts[at] for at in filled], [starts[at] for at in filled]
-    ends = [start + len(line) for start, line in zip(unit_starts, texts, strict=True)]
-    return Units("line", text, texts, unit_starts, ends, filled, filled, lines, filled, language, deadline)
+    filled = lines.filled
+    every = len(filled) == len(lines.texts)
+    texts = lines.texts if every else [lines.texts[at] for at in filled]
+    return Units("line", lines.text, texts, filled, filled, lines, filled, language, deadline)
 
 
 def paragraph_units(of_lines: Units) -> Units:
@@ -94,39 +112,12 @@ def paragraph_units(of_lines: Units) -> Units:
     lines, filled = of_lines.lines, of_lines.filled
     firsts = [at for place, at in enumerate(filled) if place == 0 or filled[place - 1] != at - 1]
     lasts = [at for place, at in enumerate(filled) if place + 1 == len(filled) or filled[place + 1] != at + 1]
-    starts = [lines.starts[at] for at in firsts]
-    ends = [lines.end(at) for at in lasts]
-    texts = [of_lines.text[start:end] for start, end in zip(starts, ends, strict=True)]
-    return Units(
-        "paragraph",
-        of_lines.text,
-        texts,
-        starts,
-        ends,
-        firsts,
-        lasts,
-        lines,
-        filled,
-        of_lines.language,
-        of_lines.deadline,
-    )
+    texts = [of_lines.text[lines.starts[first] : lines.end(last)] for first, last in zip(firsts, lasts, strict=True)]
+    return Units("paragraph", of_lines.text, texts, firsts, lasts, lines, filled, of_lines.language, of_lines.deadline)
 
 
 def document_unit(of_lines: Units) -> Units:
     """Return the whole text as one unit; an empty text has none."""
     text, lines = of_lines.text, of_lines.lines
-    some = [0] if text else []
-    last = [max(0, len(lines.texts) - 1)] if text else []
-    return Units(
-        "document",
-        text,
-        [text] if text else [],
-        some,
-        [len(text)] if text else [],
-        some,
-        last,
-        lines,
-        of_lines.filled,
-        of_lines.language,
-        of_lines.deadline,
-    )
+    texts, firsts, lasts = ([text], [0], [max(0, len(lines.texts) - 1)]) if text else ([], [], [])
+    return Units("document", text, texts, firsts, lasts, lines, of_lines.filled, of_lines.language, of_lines.deadline)

@@ -261,10 +261,17 @@ def _atom(reading: _Reading) -> tuple[str, bool]:
         return (r"(?:\n?$)" if last and not reading.flags else ""), False
     if character == ".":
         return ".", False
-    return _literal(ord(character)), False
+    return _literal(reading, ord(character)), False
 
 
-def _literal(code: int) -> str:
+# `regex` takes the dotted and the dotless i for other cases of I and i, RE2 for letters of their own.
+_I = frozenset(map(ord, "iIıİ"))
+_ANY_I = r"iI\x{130}\x{131}"
+
+
+def _literal(reading: _Reading, code: int) -> str:
+    if code in _I and not (reading.case and not reading.flags):
+        return f"[{_ANY_I}]"
     if 0xD800 <= code < 0xE000:
         return "."
     character = chr(code)
@@ -336,7 +343,7 @@ def _escape(reading: _Reading) -> str:
     octal = re.compile(r"\\([1-7][0-7]{2})").match(pattern, reading.position)
     if octal:
         reading.position = octal.end()
-        return _literal(int(octal[1], 8) & 0x1FF)
+        return _literal(reading, int(octal[1], 8) & 0x1FF)
     if letter in "123456789" or letter == "g":
         reference = re.compile(r"\\(?:\d{1,2}|g<\w+>)").match(pattern, reading.position)
         if reference is None:
@@ -344,7 +351,7 @@ def _escape(reading: _Reading) -> str:
         reading.position = reference.end()
         return ".*"
     code = _code(reading)
-    return "." if code is None else _literal(code)
+    return "." if code is None else _literal(reading, code)
 
 
 def _property(reading: _Reading) -> str | None:
@@ -393,6 +400,7 @@ def _class(reading: _Reading) -> str:
     inside: list[str] = []
     anything = False
     kinds: set[str] = set()
+    holds_i = False
     first = True
     previous: int | None = None  # the code before a possible `-`
     while first or pattern[reading.position] != "]":
@@ -432,6 +440,7 @@ def _class(reading: _Reading) -> str:
             if code is None or code < previous:
                 raise ValueError("range")
             inside[-1] = f"{_in_class(previous)}-{_in_class(code)}"
+            holds_i = holds_i or any(previous <= one <= code for one in _I)
             previous = None
             continue
         else:
@@ -441,8 +450,11 @@ def _class(reading: _Reading) -> str:
             anything = anything or not negated
             continue
         inside.append(_in_class(code))
+        holds_i = holds_i or code in _I
         previous = code
     reading.position += 1
+    if holds_i and not negated and not (reading.case and not reading.flags):
+        inside.append(_ANY_I)
     # `regex` takes a class that holds a kind of character and its opposite for any character, even a negated one.
     if anything or not any(inside) or (negated and len(kinds) == 2):
         return "."
