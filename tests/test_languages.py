@@ -75,3 +75,31 @@ def test_plain_words_stay_where_the_language_is_unknown(language: str, line: str
 def test_labels_of_any_language_go_where_it_is_unknown(language: str, line: str, meaning: str) -> None:
     texts = [with_line(language, line, place) for place in (0, 3, 6)]
     assert any(cleaner()(text).text != text for text in texts)
+
+
+PROSE: dict[str, list[str]] = yaml.safe_load((FOLDER / "prose_languages.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=["known", "unknown"])
+@pytest.mark.parametrize(
+    ("language", "text"), [(language, text) for language, texts in PROSE.items() for text in texts]
+)
+def test_prose_stays(language: str, text: str, known: bool) -> None:
+    lines = TEXTS[language]
+    for document in (text, "\n".join([*lines, text]), "\n".join([text, *lines])):
+        result = cleaner()(document, language=language if known else None)
+        assert result.text.split() == document.split(), [cause.rule for edit in result.edits for cause in edit.causes]
+
+
+@pytest.mark.parametrize("tag", ["de", "de-AT", "de_DE", "DEU", "ger", "deu_Latn"])
+def test_a_language_by_any_of_its_tags(tag: str) -> None:
+    text = "\n".join(TEXTS["de"])
+    assert cleaner()(f"{text}\nDiesen Artikel teilen", language=tag).text == text
+    assert cleaner()(f"Tags\n{text}", language=tag).text == f"Tags\n{text}"
+
+
+def test_text_without_spaces_is_not_taken_for_short_lines() -> None:
+    """Thai has no full stops and few blanks: under a label such lines would pass for a footer's."""
+    lines = ["เรือข้ามฟากไม่ได้ออกจากท่าตั้งแต่พายุเมื่อวันอังคารที่แล้ว", "ไม่มีใครบนเกาะคิดว่าท่าเรือจะพังลงในคืนเดียว"] * 4
+    text = "\n".join([*lines, "Share", "โรงเรียนยังเปิดสำหรับเด็กที่เดินมาได้เอง"])
+    assert cleaner()(text).text.endswith("\nโรงเรียนยังเปิดสำหรับเด็กที่เดินมาได้เอง")
