@@ -117,12 +117,14 @@ class PhraseTable:
                 for phrase in self.phrases
                 if key is None or phrase.language is None or primary_language(phrase.language) == key
             )
-            cores = {text[slice(*strip_edges(text))] or text: text for text in folded}
-            longest = sorted(folded, key=lambda text: (-len(text), text))
-            found = self.by_language[key] = (cores, tuple(_with_edges(text) for text in longest))
+            edged = [_with_edges(text) for text in folded]
+            cores = {one.text[slice(*one.core)] if one.core else one.text: one.text for one in edged}
+            longest = sorted(edged, key=lambda one: (-len(one.text), one.text))
+            found = self.by_language[key] = (cores, tuple(longest))
         return found
 
 
+@lru_cache(maxsize=1 << 15)  # the same names stand in many tests
 def _with_edges(text: str) -> _Folded:
     start, end = strip_edges(text)
     return _Folded(text, _needs_edge(text[0]), _needs_edge(text[-1]), (start, end) if start < end else None)
