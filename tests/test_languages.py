@@ -77,6 +77,19 @@ def test_labels_of_any_language_go_where_it_is_unknown(language: str, line: str,
     assert any(cleaner()(text).text != text for text in texts)
 
 
+BLOCKS: dict[str, list[str]] = yaml.safe_load((FOLDER / "blocks.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=["known", "unknown"])
+@pytest.mark.parametrize(
+    ("language", "block"), [(language, one) for language, blocks in BLOCKS.items() for one in blocks]
+)
+def test_blocks_go(language: str, block: str, known: bool) -> None:
+    text = "\n".join([*TEXTS[language], *TEXTS[language][-2::-1]])
+    result = cleaner()(f"{text}\n\n{block}", language=language if known else None)
+    assert result.text.rstrip() == text
+
+
 PROSE: dict[str, list[str]] = yaml.safe_load((FOLDER / "prose_languages.yaml").read_text(encoding="utf-8"))
 
 
