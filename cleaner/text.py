@@ -282,21 +282,22 @@ def is_unspaced(character: str) -> bool:
 # ------------------------------------------------------------------ counts and shapes
 
 _NO_WORD = re.compile(r"(?<!\S)(?:[^\w\s]|_)+(?!\S)")
-_IDEOGRAPH = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]")
 
 
 def word_count(text: str) -> int:
-    """Return the number of words: stretches without blanks that hold a letter or digit; each Han or kana character is one.
+    """Return the number of words: stretches without blanks that hold a letter or digit.
+
+    Each character of a script that puts no spaces between words (`is_unspaced`) counts as one.
 
     >>> word_count("He said – twice – 你好 ok")
     6
     """
-    if text.isascii() or not _IDEOGRAPH.search(text):
+    if text.isascii() or not _UNSPACED.search(text):
         count = len(text.split())
         # Most texts have no stretch of mere punctuation, and then nothing is looked at twice.
         return count - len(_NO_WORD.findall(text)) if count and _NO_WORD.search(text) else count
-    apart = _IDEOGRAPH.sub(" ", text)
-    return len(_IDEOGRAPH.findall(text)) + word_count(apart)
+    apart, unspaced = _UNSPACED.subn(" ", text)
+    return unspaced + word_count(apart)
 
 
 _CLOSERS = "\"'”’»›)]}）」』】〉》*_\u200b\u200d\ufe0f \t\u00a0"

@@ -30,13 +30,50 @@ __all__ = [
 ]
 
 
-def primary_language(tag: str | None) -> str | None:
-    """Return the first part of a language tag.
+# Three letters for the languages that packs have phrases in (ISO 639-2 and 639-3), and the two written forms of Norwegian.
+_SHORTER = {
+    "ces": "cs",
+    "chi": "zh",
+    "cmn": "zh",
+    "cze": "cs",
+    "dan": "da",
+    "deu": "de",
+    "dut": "nl",
+    "eng": "en",
+    "fra": "fr",
+    "fre": "fr",
+    "ger": "de",
+    "ita": "it",
+    "jpn": "ja",
+    "nb": "no",
+    "nld": "nl",
+    "nn": "no",
+    "nno": "no",
+    "nob": "no",
+    "nor": "no",
+    "pol": "pl",
+    "por": "pt",
+    "rus": "ru",
+    "slk": "sk",
+    "slo": "sk",
+    "spa": "es",
+    "swe": "sv",
+    "tur": "tr",
+    "yue": "zh",
+    "zho": "zh",
+}
 
-    >>> primary_language("pt-BR")
-    'pt'
+
+def primary_language(tag: str | None) -> str | None:
+    """Return the first part of a language tag, by its two letters where that language has them.
+
+    >>> primary_language("pt-BR"), primary_language("deu_Latn")
+    ('pt', 'de')
     """
-    return tag.lower().replace("_", "-").partition("-")[0] if tag else None
+    if not tag:
+        return None
+    first = tag.lower().replace("_", "-").partition("-")[0]
+    return _SHORTER.get(first, first)
 
 
 def _is_word(character: str) -> bool:
@@ -80,12 +117,14 @@ class PhraseTable:
                 for phrase in self.phrases
                 if key is None or phrase.language is None or primary_language(phrase.language) == key
             )
-            cores = {text[slice(*strip_edges(text))] or text: text for text in folded}
-            longest = sorted(folded, key=lambda text: (-len(text), text))
-            found = self.by_language[key] = (cores, tuple(_with_edges(text) for text in longest))
+            edged = [_with_edges(text) for text in folded]
+            cores = {one.text[slice(*one.core)] if one.core else one.text: one.text for one in edged}
+            longest = sorted(edged, key=lambda one: (-len(one.text), one.text))
+            found = self.by_language[key] = (cores, tuple(longest))
         return found
 
 
+@lru_cache(maxsize=1 << 15)  # the same names stand in many tests
 def _with_edges(text: str) -> _Folded:
     start, end = strip_edges(text)
     return _Folded(text, _needs_edge(text[0]), _needs_edge(text[-1]), (start, end) if start < end else None)

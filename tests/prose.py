@@ -1,0 +1,151 @@
+"""Paragraphs of prose about what the packs look for, made from templates: the same thousand for everybody."""
+
+import random
+
+__all__ = ["TOPICS", "paragraphs"]
+
+# Who or what a paragraph is about, and what it has.
+SUBJECTS = [
+    ("the bakery on the quay", "bread"),
+    ("my sister", "letters"),
+    ("the harbour master", "charts"),
+    ("the school choir", "songs"),
+    ("the oldest cannery in town", "tins"),
+    ("a beekeeper from the north", "honey"),
+    ("the town library", "books"),
+    ("the pilots' union", "tide tables"),
+    ("our chess club", "games"),
+    ("a dentist in Leeds", "advice"),
+    ("the island museum", "photographs"),
+    ("the football club", "tickets"),
+    ("a retired judge", "verdicts"),
+    ("the hospital kitchen", "soup"),
+    ("the railway", "timetables"),
+    ("a family of clockmakers", "clocks"),
+    ("the botanical garden", "seeds"),
+    ("her neighbour", "apples"),
+    ("the small bank", "bonds"),
+    ("the weather office", "forecasts"),
+    ("the film festival", "films"),
+    ("the night nurse", "stories"),
+    ("the ferry company", "boats"),
+    ("a shop for second-hand radios", "radios"),
+    ("the theatre", "plays"),
+    ("the astronomers on the hill", "maps of the sky"),
+    ("a cook from the old town", "recipes"),
+    ("the fire brigade", "ladders"),
+    ("the vineyard", "wine"),
+    ("the parish", "candles"),
+    ("the cycling club", "routes"),
+    ("a teacher of physics", "puzzles"),
+]
+
+TOPICS: dict[str, list[str]] = {
+    "sharing": [
+        "{Who} will share {what} with whoever asks.",
+        "Share {what} with a stranger and you will be thanked twice, {who} said.",
+        "In the first year {who} shared nothing, and in the second everything.",
+        "The share of {what} that went to the poor was small.",
+        "Please share what you know about {what}, said the note on the door, and leave a name.",
+        "Sharing {what} was never the plan of {who}.",
+        "Some shared {what}, some sold it, and some did both.",
+        "“Share it,” said {who}, “or it will spoil.”",
+        "Follow {who} for a day and you will see how {what} gets shared.",
+        "Spread the word, they told {who}, and by evening everybody had heard about {what}.",
+        "Tell a friend about {what}, and the friend will tell you about the weather.",
+        "If you enjoyed {what} last year, {who} has more of the same, only colder.",
+        "A share in {who} costs as much as a good coat.",
+        "Print this on every bag of {what}, and people will read it once.",
+    ],
+    "subscribing": [
+        "{Who} asks nobody to subscribe, and {what} comes by post all the same.",
+        "Subscribe to {what} for a year and you learn patience.",
+        "Sign up for a place in the queue, {who} said, and bring your own chair.",
+        "About 300 people subscribed, and half of them never saw {what}.",
+        "Those who had subscribed to {what} were asked to sign in at the gate.",
+        "Already a member of three clubs, {who} did not join a fourth for {what}.",
+        "You can unsubscribe from almost anything, but not from {who}.",
+        "To read the full list of {what} you had to register with {who}, in person, on a Tuesday.",
+        "A subscription to {what} was what {who} had wished for since childhood.",
+        "Become a member of the circle, wrote {who}, and you may carry {what}.",
+        "No account was needed in those days; {who} knew every face.",
+        "Join 12 others in a cellar, and {what} tastes better.",
+        "Never miss a tide for {what}, as {who} used to say.",
+        "Get {what} before the frost, or do without it, said {who}.",
+    ],
+    "cookies": [
+        "{Who} bakes cookies in the shape of a boat and gives them away with {what}.",
+        "We use cookies as a crust here, because {who} has no flour left.",
+        "Accept cookies from {who}, but count your fingers.",
+        "A cookie is a small file that a website leaves in a browser; {who} had been told that it was {what}.",
+        "The website of {who} sets one cookie, and it holds nothing but a number.",
+        "These cookies crumble, said {who}, and so does the law that was made about them.",
+        "By clicking the button, {who} argued, nobody agrees to anything that has to do with {what}.",
+        "Privacy was not a word that {who} used; it was a curtain.",
+        "Manage your expectations of the cookies, and turn to {what}.",
+        "Necessary cookies are those one eats before breakfast, as {who} put it.",
+        "Browsers will block such cookies soon, and then {who} will have to count visitors by hand.",
+        "By continuing to bake, {who} kept the street awake and full of {what}.",
+        "Reject all that glitters, {who} advised, and look after {what}.",
+        "The terms of use of {what} fit on a stamp.",
+    ],
+    "newsletters": [
+        "The newsletter of {who} has nine readers, and all of them write back about {what}.",
+        "Our newsletter was late, wrote {who}, since somebody had wrapped {what} in it.",
+        "Sign up for the newsletter of a shop before you buy {what}: many send a voucher.",
+        "A newsletter about {what} needs one good sentence a week.",
+        "Thanks for reading, {who} wrote under each letter, though nobody had.",
+        "Enter your email address in the wrong box and {who} will get your {what}.",
+        "The best of {what} came straight to your door in those years, not to your inbox.",
+        "Every Monday {who} printed a newsletter on the back of old maps.",
+        "Stay up to date, they say; {who} stayed a year behind and kept {what}.",
+        "The latest news from {who} was three weeks old when it came.",
+        "Be the first to knock, and {who} will let you choose from {what}.",
+        "No spam came from {who}, only {what}.",
+        "Check your inbox, said the clerk, and there was a letter from {who}.",
+        "Welcome to the world of {what}, began the letter, and there it stopped.",
+    ],
+    "related": [
+        "Related articles in the same law deal with {what} and with dogs.",
+        "{Who} was related to half of the town, and the other half sold {what}.",
+        "Read more about {what}, talk less about {who}, and you will be liked.",
+        "See also what {who} wrote in the margin about {what}.",
+        "You may also like {what} warm, though {who} would never serve it so.",
+        "The most popular of all {what} that year came from {who}.",
+        "Recommended for the young, banned for the old: such was the fate of {what}.",
+        "The next article in the series would have been about {who}, had the editor lived.",
+        "More stories were told about {who} than about the war.",
+        "Also read aloud that night was a list of {what}.",
+        "Back to the top of the hill went {who}, with {what} in a cart.",
+        "Continue reading until the lamp goes out, wrote {who}, and then think of {what}.",
+        "Latest of all came {who}, without {what}.",
+        "Don't miss {what} on your way home; {who} will be glad.",
+    ],
+    "comments": [
+        "{Who} made no comment, and {what} spoke for itself.",
+        "Leave a comment in the book by the door, and {who} will read it aloud over {what}.",
+        "Comments on {what} fill two shelves of the archive.",
+        "12 comments reached {who} before noon, nine of them about {what}.",
+        "The comments are closed to nobody, said {who}, but the door is.",
+        "“No comment,” said {who}, and then commented for an hour.",
+        "Reply to the letter, not to the man, was the rule of {who}.",
+        "You must be logged in to the ship's radio before you can speak to {who}.",
+        "Join the discussion at nine, or keep quiet about {what}, said the notice.",
+        "What do you think of {what}, asked {who}, and waited for an answer.",
+        "Be the first to comment and you will be the first to be wrong about {what}.",
+        "All comments are read by {who}, who cannot read.",
+        "Your comment on {what} was kind, wrote {who}; the other forty were not.",
+        "Report this to {who} at once, the letter ended, and burn it.",
+    ],
+}
+
+
+def paragraphs(count: int = 1_000) -> list[str]:
+    """Return so many different paragraphs of two to four sentences on one topic and one subject."""
+    chance = random.Random(20_260_000)
+    found: dict[str, None] = {}
+    while len(found) < count:
+        who, what = chance.choice(SUBJECTS)
+        templates = chance.sample(TOPICS[chance.choice(list(TOPICS))], chance.choice([2, 2, 3, 3, 4]))
+        found[" ".join(one.format(who=who, Who=who[0].upper() + who[1:], what=what) for one in templates)] = None
+    return list(found)
