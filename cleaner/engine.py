@@ -238,10 +238,7 @@ class _Work:
     removed_words: int = 0
     spent: Counter[str] = field(default_factory=Counter)  # words that rules with a budget removed
     over: set[str] = field(default_factory=set)  # rules that wanted more than their budget
-    gaps: list[tuple[int, str]] = field(
-        default_factory=list
-    )  # where creeping rules took lines, in the snapshot's coordinates
-    spent: Counter[str] = field(default_factory=Counter)  # words that rules with a budget removed, by rule
+    gaps: list[tuple[int, str]] = field(default_factory=list)  # where creeping rules took lines, in those coordinates
     steps: list[Step] | None = None  # filled only where somebody asks why
 
 
