@@ -551,7 +551,7 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
     chosen = _within_budgets(work, phase, wishes)
     if not chosen:
         return []
-    if phase in _REMOVING:
+    if phase in _REMOVING and phase != "duplicate":  # what stands earlier in the text as well is not lost
         work.removed_words += sum(word_count(text[wish.start : wish.end]) for wish in chosen if wish.lines)
     earlier = OffsetMap.of(work.edits)
     original_lines: Lines | None = None
