@@ -22,7 +22,7 @@ _MOST_WORDS = 400
 _MOST_CANDIDATES = (
     20  # the earliest ones; what shares rare words with more units than this is a table, not a repetition
 )
-_MOST_BEGINNINGS = 8  # earlier units at which a passage is looked for: with all of them, cost would grow with the square
+_MOST_BEGINNINGS = 8  # earlier units where a passage is looked for: with all, cost grows with the square
 _SENTENCE = 8  # words from which a unit that ends with a full stop counts as prose
 _NOT_PROSE = re.compile(r"^[^\w\"“‘«(¿¡]|^\d+[.)]|[{}<>=;|\\_]|\t")  # list marks, numbering, tables, code
 
