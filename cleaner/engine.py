@@ -597,7 +597,11 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
     if not chosen:
         return []
     if phase in _REMOVING:
-        work.removed_words += sum(word_count(text[wish.start : wish.end]) for wish in chosen if wish.lines)
+        work.removed_words += sum(
+            word_count(text[wish.start : wish.end])
+            for wish in chosen
+            if wish.lines and not _drops_passages(wish.rule.rule)
+        )
     earlier = OffsetMap.of(work.edits)
     original_lines: Lines | None = None
     edits: list[Edit] = []
@@ -656,6 +660,11 @@ def _with_lines(evidence: Evidence, earlier: OffsetMap, lines: Lines) -> dict[st
         return _with_lines(value, earlier, lines) if isinstance(value, dict) else value
 
     return {key: known(key, value) for key, value in evidence.items()}
+
+
+def _drops_passages(rule: Rule) -> bool:
+    """Tell whether a rule drops passages that stand earlier in the text: nothing is lost, even if that is half of it."""
+    return any(test.key == "duplicate" and test.value.passage is not None for test in own_tests(rule.match))
 
 
 def _merged(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -406,6 +406,8 @@ def _value(value: Any) -> str:
     if isinstance(value, Position):
         return f"{value.amount:.0%}" if value.share else str(int(value.amount))
     if isinstance(value, Duplicate):
+        if value.passage is not None:
+            return f"{{of: {value.of}, passage: {value.passage}}}"
         return value.of if value.near is None else f"{{of: {value.of}, near: {value.near:g}}}"
     if isinstance(value, Nearby):
         within = "" if value.within is None else f"within: {value.within}, "

@@ -113,6 +113,6 @@ def test_a_language_by_any_of_its_tags(tag: str) -> None:
 
 def test_text_without_spaces_is_not_taken_for_short_lines() -> None:
     """Thai has no full stops and few blanks: under a label such lines would pass for a footer's."""
-    lines = ["เรือข้ามฟากไม่ได้ออกจากท่าตั้งแต่พายุเมื่อวันอังคารที่แล้ว", "ไม่มีใครบนเกาะคิดว่าท่าเรือจะพังลงในคืนเดียว"] * 4
+    lines = ["เรือข้ามฟากไม่ได้ออกจากท่าตั้งแต่พายุเมื่อวันอังคารที่แล้ว", "ไม่มีใครบนเกาะคิดว่าท่าเรือจะพังลงในคืนเดียว"] * 2
     text = "\n".join([*lines, "Share", "โรงเรียนยังเปิดสำหรับเด็กที่เดินมาได้เอง"])
     assert cleaner()(text).text.endswith("\nโรงเรียนยังเปิดสำหรับเด็กที่เดินมาได้เอง")

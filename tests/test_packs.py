@@ -39,7 +39,7 @@ def test_example(name: str, example: Example) -> None:
 
 def test_default_takes_in_every_other_pack() -> None:
     names = [pack.name for pack in CONFIGURATIONS["default"].packs]
-    assert names == [*"core social news legal comments forum navigation commerce media".split(), "default"]
+    assert names == [*"core social news legal comments forum navigation commerce media endings".split(), "default"]
 
 
 @pytest.mark.parametrize("name", pack_files())

@@ -9,19 +9,24 @@ close to linear; units over 400 words are compared for equality only.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Literal
 
 from cleaner.matching.units import Units
+from cleaner.text import ends_sentence
 
-__all__ = ["earlier", "near_earlier", "near_previous", "repeated"]
+__all__ = ["earlier", "near_earlier", "near_previous", "passage_of", "repeated"]
 
 _MOST_WORDS = 400
 _MOST_CANDIDATES = (
     20  # the earliest ones; what shares rare words with more units than this is a table, not a repetition
 )
+_MOST_BEGINNINGS = 8  # earlier units where a passage is looked for: with all, cost grows with the square
+_SENTENCE = 8  # words from which a unit that ends with a full stop counts as prose
+_NOT_PROSE = re.compile(r"^[^\w\"“‘«(¿¡]|^\d+[.)]|[{}<>=;|\\_]|\t")  # list marks, numbering, tables, code
 
 
 def earlier(units: Units) -> list[int]:
@@ -68,6 +73,54 @@ def near_previous(units: Units, share: float, index: int) -> bool:
         return same[index] == same[index - 1]
     units.seconds_left()
     return _similarity(left, right, share) >= share
+
+
+def passage_of(units: Units, words: int) -> dict[int, int]:
+    """Return for each unit in a repeated passage the unit that it repeats.
+
+    A passage is a stretch of two or more units that stood earlier in the same order, none of them in both
+    stretches, and whose sentences hold at least `words` words: menus, tables and code repeat on purpose.
+    """
+    key = ("passage", words)
+    found: dict[int, int] | None = units.cache.get(key)
+    if found is None:
+        found = units.cache[key] = {}
+        for start, source, length in _stretches(units):
+            inside = range(start, start + length)
+            if length > 1 and sum(units.word_count(at) for at in inside if _is_sentence(units, at)) >= words:
+                found.update((at, source + at - start) for at in inside)
+    return found
+
+
+def _is_sentence(units: Units, index: int) -> bool:
+    text = units.texts[index]
+    return ends_sentence(text) and units.word_count(index) >= _SENTENCE and not _NOT_PROSE.search(text)
+
+
+def _stretches(units: Units) -> list[tuple[int, int, int]]:
+    """Return the longest stretches that repeat an earlier one: where they begin, where that one does, and their length."""
+    same = earlier(units)
+    places: dict[int, list[int]] = {}
+    for at, first in enumerate(same):
+        holders = places.setdefault(first, [])
+        if len(holders) < _MOST_BEGINNINGS:
+            holders.append(at)
+    found: list[tuple[int, int, int]] = []
+    at = 0
+    while at < len(same):
+        longest = source = 0
+        for other in places[same[at]] if same[at] != at else ():
+            if other >= at:
+                break
+            length = 0
+            while other + length < at and at + length < len(same) and same[other + length] == same[at + length]:
+                length += 1
+            if length > longest:
+                longest, source = length, other
+        if longest:
+            found.append((at, source, longest))
+        at += max(1, longest)
+    return found
 
 
 def _near_earlier(units: Units, share: float) -> list[int]:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import regex
 
-from cleaner.matching.duplicates import earlier, near_earlier, near_previous
+from cleaner.matching.duplicates import earlier, near_earlier, near_previous, passage_of
 from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans
 from cleaner.matching.units import Units
 from cleaner.rules.model import Duplicate, Nearby, Position, Range, Test
@@ -268,7 +268,10 @@ def _duplicate(test: Test) -> Check:
     wanted: Duplicate = test.value
 
     def run(units: Units, index: int) -> Evidence | None:
-        if wanted.of == "previous":
+        if wanted.passage is not None:
+            first = passage_of(units, wanted.passage).get(index, index)
+            hit = first != index
+        elif wanted.of == "previous":
             first = index - 1
             if wanted.near is not None:
                 hit = near_previous(units, wanted.near, index)

@@ -134,6 +134,8 @@ def _shown_value(value: Any) -> str:
             return _shown_range(value)
         case Position():
             return f"{value.amount:.0%}" if value.share else f"{value.amount:g}"
+        case Duplicate(passage=int(words)):
+            return f"{{of: {value.of}, passage: {words}}}"
         case Duplicate():
             return value.of if value.near is None else f"{{of: {value.of}, near: {value.near:g}}}"
         case Nearby():

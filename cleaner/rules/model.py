@@ -72,10 +72,14 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """Equal to the unit before (`previous`) or to any earlier one; `near` is the least similarity (0..1)."""
+    """Equal to the unit before (`previous`) or to any earlier one.
+
+    `near` is the least similarity (0..1), `passage` the fewest words of sentences that the units around it repeat with it.
+    """
 
     of: Literal["previous", "earlier"]
     near: float | None = None
+    passage: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -318,6 +318,7 @@ def _position_value(reading: Reading, node: Node) -> Position | None:
 
 def _duplicate_value(reading: Reading, node: Node) -> Duplicate | None:
     near: float | None = None
+    passage: int | None = None
     of_node: Node | None = node
     if node.kind == "map":
         _check_keys(reading, node, DUPLICATE_KEYS, "duplicate")
@@ -331,10 +332,18 @@ def _duplicate_value(reading: Reading, node: Node) -> Duplicate | None:
         if of_node is None:
             reading.problems.add(node.place, "`duplicate` wants `of: previous` or `of: earlier`")
             return None
+        passage_node = node.get("passage")
+        if passage_node is not None:
+            text = passage_node.text.strip() if passage_node.kind == "scalar" else ""
+            passage = int(text) if re.fullmatch(r"[1-9][0-9]{0,4}", text) else None
+            if passage is None:
+                reading.problems.add(passage_node.place, "`passage` is a number of words such as `100`")
+            elif near_node is not None or of_node.text != "earlier":
+                reading.problems.add(passage_node.place, "`passage` goes with `of: earlier` alone")
     if of_node is None:
         return None
     of = _choice(reading, of_node, "duplicate", ("previous", "earlier"))
-    return Duplicate("previous" if of == "previous" else "earlier", near) if of else None
+    return Duplicate("previous" if of == "previous" else "earlier", near, passage) if of else None
 
 
 def _nearby_value(key: str) -> Callable[[Reading, Node], Nearby | None]:
@@ -652,6 +661,11 @@ NEARBY_KEYS: dict[str, Key] = {
 DUPLICATE_KEYS: dict[str, Key] = {
     "of": Key("previous (the unit before) or earlier (any before)", {"enum": ["previous", "earlier"]}, "earlier"),
     "near": Key("share of the words, in order, that must be equal; from 0.5 to below 1", _ref("near"), "0.9"),
+    "passage": Key(
+        "the fewest words in sentences of a stretch of units that stood earlier in the same order",
+        _ref("passage"),
+        "100",
+    ),
 }
 EXAMPLE_KEYS: dict[str, Key] = {
     "drop": Key("text that is removed whole", _ref("sample"), "Share"),

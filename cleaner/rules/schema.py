@@ -105,6 +105,13 @@ KINDS: dict[str, dict[str, Any]] = {
             },
         ],
     },
+    "passage": {
+        "description": "a number of words such as `100`",
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 99999},
+            {"type": "string", "pattern": _whole("[1-9][0-9]{0,4}")},
+        ],
+    },
     "near": {
         "description": "a share from 0.5 to below 1: `90%` or `0.9`",
         "anyOf": [
@@ -195,7 +202,7 @@ KINDS: dict[str, dict[str, Any]] = {
         **_keys(NEARBY_KEYS, **_needs("match")),
     },
     "duplicate": {
-        "description": "`previous`, `earlier`, or a map of `of` and `near`",
+        "description": "`previous`, `earlier`, or a map of `of` with `near` or `passage`",
         "if": {"type": "object"},
         "then": _keys(DUPLICATE_KEYS, **_needs("of")),
         "else": DUPLICATE_KEYS["of"].schema,
