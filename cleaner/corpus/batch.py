@@ -46,7 +46,7 @@ from cleaner.corpus.journal import (
     reopen,
     task_path,
 )
-from cleaner.corpus.plan import Options, Task, cut
+from cleaner.corpus.plan import Cut, Options, Task, cut, is_surveyed
 from cleaner.corpus.pool import Context, Job, Lost, available, run_jobs
 from cleaner.corpus.records import Fields, Input
 from cleaner.corpus.store import is_remote, remove, remove_folder, size_of, write_whole
@@ -178,7 +178,7 @@ class _Progress:
     def add(self, row: TaskRow, *, reused: bool = False) -> None:
         self.bytes += row.bytes
         self.reused += row.bytes if reused else 0
-        self.files += 0 if row.part and row.end is not None and row.end < row.files[0].size else len(row.files)
+        self.files += 0 if row.part and row.end is not None else len(row.files)
         self.documents += row.documents
         self.chars += row.chars
         self.clean_chars += row.clean_chars
@@ -236,13 +236,13 @@ def _run(
 ) -> Summary:
     codec = audit_codec()
     header = run_row(cleaner.configuration, _told(options, codec))
-    tasks = list(cut(found.sources, options))
     try:
         old, finished = begin(out, header)
     except AuditError as error:
         raise InputError(
             f"{out}: is not empty, and the record of the run in it is damaged ({error}); remove it"
         ) from None
+    tasks = list(cut(found.sources, options, _surveys(found.sources, options, jobs, old)))
     progress = _Progress(sum(source.size for source in found.sources), len(found.sources), on_progress)
     rows, joins = _reusable(out, old, tasks, finished)
     _tell_changes(old, tasks, rows, say)
@@ -298,6 +298,29 @@ def _told(options: Options, codec: str) -> dict[str, object]:
         "quarantine": options.quarantine,
         "audit": codec,
     }
+
+
+def _surveys(sources: Sequence[Source], options: Options, jobs: int | None, old: Journal) -> dict[str, tuple[Cut, ...]]:
+    """Return where the files can be cut that it takes a look at, if no earlier run has looked."""
+    known: dict[tuple[str, int, str], list[TaskRow]] = {}
+    for row in old.tasks.values():
+        if len(row.files) == 1:
+            (file,) = row.files
+            known.setdefault((file.name, file.size, file.stamp), []).append(row)
+    found: dict[str, tuple[Cut, ...]] = {}
+    todo: deque[Job] = deque()
+    for source in sources:
+        if is_surveyed(source, options):
+            parts = sorted(known.get((source.name, source.size, source.stamp), ()), key=lambda row: row.start)
+            ends = [0, *(row.end for row in parts)]
+            if parts and ends == [*(row.start for row in parts), None]:
+                found[source.name] = tuple(Cut(row.start, row.seek) for row in parts[1:])
+            else:
+                todo.append(Job("survey", source))
+    workers = 0 if len(todo) < 2 else _workers(jobs, sum(job.about.size for job in todo), len(todo), False)
+    for job, cuts in run_jobs(Context(None, "", options), todo, workers):
+        found[job.about.name] = () if isinstance(cuts, Lost) else cuts
+    return found
 
 
 def _workers(jobs: int | None, size: int, count: int, again: bool) -> int:
@@ -476,7 +499,7 @@ def rehearse(
     """
     options = options or Options()
     found = find(inputs)
-    tasks = list(cut(found.sources, options))
+    tasks = list(cut(found.sources, options, _surveys(found.sources, options, jobs, Journal())))
     limit = None
     if sample is not None:
         chosen = min(len(tasks), max(1, sample // 10), sample)
@@ -529,12 +552,13 @@ def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, 
 def _parts(out: str, journal: Journal) -> list[Part]:
     codec = codec_of(journal)
     parts = []
-    done: Counter[str] = Counter()
+    done: dict[str, tuple[int, int]] = {}  # of files in parts: units, bytes on the disk
     for number, row in enumerate(journal.tasks.values()):
-        start = done[row.files[0].name] if row.part else 0
-        parts.append(Part(row, part_path(out, number, codec), codec, start))
+        file = row.files[0]
+        start, at = done.get(file.name, (0, 0))
+        parts.append(Part(row, part_path(out, number, codec), codec, start, (at, start)))
         if row.part:
-            done[row.files[0].name] += row.extent
+            done[file.name] = start + row.extent, at + max(0, file.written)
     return parts
 
 

@@ -7,6 +7,7 @@ place, whole, when a function returns; a task that is interrupted can be done ag
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import time
@@ -266,7 +267,7 @@ def clean_task(
             rejected = _Rejected(out, file.name, task.start)
             try:
                 with open_read(file.path) as reading, create(temporary) as writing, ExitStack() as stack:
-                    source = Input(reading, codec_in, options.fields, task.start, task.end)
+                    source = Input(reading, codec_in, options.fields, task.start, task.end, task.seek)
                     sink = open_sink(writing, source.codec)
                     writer = chosen.writer(sink, source)
                     aside = None
@@ -319,7 +320,7 @@ def clean_task(
                     mark(-1, done)
                     writer.close()
                     apart = aside.close() if aside is not None else -1
-                extent = getattr(writer, "groups", sink.size)
+                extent = getattr(writer, "groups", sink.written)
                 hashed.update(sink.sha256.digest())
                 clean_bytes += sink.size
                 if aside is not None and apart >= 0:
@@ -348,6 +349,7 @@ def clean_task(
         start=task.start,
         end=task.end,
         part=task.part,
+        seek=task.seek,
         extent=extent if task.part else 0,
         sha256=hashed.hexdigest(),
         documents=tally.documents,
@@ -384,8 +386,8 @@ def lost_task(task: Task, detail: str) -> TaskRow:
     files = tuple(FileRow(file.name, file.size, file.stamp, -1) for file in task.files)
     failed = tuple(FailureRow(_sayable(file.name), "unreadable", detail) for file in task.files)
     return TaskRow(
-        key=task.key, files=files, start=task.start, end=task.end, part=task.part, extent=0, sha256="",
-        documents=0, changed=0, edits=0, chars=0, clean_chars=0, bytes=task.size, clean_bytes=0, audit_bytes=0,
+        key=task.key, files=files, start=task.start, end=task.end, part=task.part, seek=task.seek, extent=0,
+        sha256="", documents=0, changed=0, edits=0, chars=0, clean_chars=0, bytes=task.size, clean_bytes=0, audit_bytes=0,
         without_text=0, rules={}, sources={}, flags={}, errors=len(files), failed=failed[:FAILURES],
     )  # fmt: skip
 
@@ -496,7 +498,8 @@ def join_parts(out: str, name: str, keys: Sequence[str], apart: Sequence[str]) -
     flagged = [task_path(out, f"{key}.apart") for key in apart]
     # As long as the first part is there, nothing has been removed: whoever finds it can do all this again.
     if flagged:
-        _write_together(name, flagged, quarantine_of(out, name))
+        head = b"" if keys[0] in apart else _head(name, parts[0])
+        _write_together(name, flagged, quarantine_of(out, name), head)
     else:
         remove(quarantine_of(out, name))
     size = put_together(name, parts, path_of(out, name))
@@ -513,10 +516,30 @@ def put_together(name: str, parts: Sequence[str], to: str) -> int:
     return size_of(to)
 
 
-def _write_together(name: str, parts: Sequence[str], to: str) -> None:
+def _head(name: str, part: str) -> bytes:
+    """Return the first record of a file, as its first part has it, if no file of the format goes without."""
+    chosen, codec = format_of(name), split_name(name)[1]
+    if not chosen.head:
+        return b""
+    out = io.BytesIO()
+    with open_read(part) as handle:
+        source = Input(handle, codec, Fields())
+        sink = open_sink(out, codec)
+        writer = chosen.writer(sink, source)
+        first = next(chosen.read(source), None)
+        if first is None or _is_document(first):
+            return b""
+        writer.put(first, None)
+        writer.close()
+    return out.getvalue()
+
+
+def _write_together(name: str, parts: Sequence[str], to: str, head: bytes = b"") -> None:
     temporary = f"{parts[0]}.joined"
     make_folder(os.path.dirname(to))
     with write_whole(to if is_remote(to) else temporary) as handle:
+        handle.write(head)
+        handle.flush()
         if format_of(name).unit == "groups":
             from cleaner.corpus.parquet import join
 
@@ -542,12 +565,16 @@ def _copy(reading: BinaryIO, writing: BinaryIO) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A task of a finished run: its row, where its rows of the audit stand, and where it begins in its file."""
+    """A task of a finished run: its row, where its rows of the audit stand, and where it begins in its clean file.
+
+    `start` is in the units of the format, `seek` as in `Input`.
+    """
 
     row: TaskRow
     audit: str
     codec: str
     start: int = 0
+    seek: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -607,12 +634,12 @@ def _open(part: Part, file: str, check: Check, *, originals: bool) -> _Pair:
         raise AuditError(f"the clean file cannot be read: {error.strerror or error}") from None
     close.append(handle.close)
     end = None if whole else part.start + part.row.extent
-    clean = chosen.read(Input(handle, codec, check.fields, part.start, end))
+    clean = chosen.read(Input(handle, codec, check.fields, part.start, end, part.seek))
     original = None
     if originals and check.originals is not None and file in check.originals:
         first = open_read(check.originals[file])
         close.append(first.close)
-        original = chosen.read(Input(first, codec, check.fields, part.row.start, part.row.end))
+        original = chosen.read(Input(first, codec, check.fields, part.row.start, part.row.end, part.row.seek))
     return _Pair(file, chosen, clean, original, close)
 
 
@@ -740,7 +767,7 @@ def _ended(pair: _Pair) -> Iterator[tuple[str, str]]:
 
 def _digest_problems(part: Part, check: Check) -> Iterator[tuple[str, str]]:
     """Compare all bytes that a task wrote: of what is no text, too."""
-    if part.row.part and format_of(part.row.files[0].name).unit != "bytes":
+    if part.row.part and format_of(part.row.files[0].name).unit == "groups":
         return
     hashed = hashlib.sha256()
     for file in part.row.files:
@@ -750,7 +777,7 @@ def _digest_problems(part: Part, check: Check) -> Iterator[tuple[str, str]]:
         left = file.written
         try:
             with open_read(path_of(check.out, file.name)) as handle:
-                handle.seek(part.start)
+                handle.seek(part.seek[0])
                 while data := handle.read(min(left, 2**20) if part.row.part else 2**20):
                     one.update(data)
                     left -= len(data)
