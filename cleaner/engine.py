@@ -35,7 +35,7 @@ from cleaner.rules.parse import span_locator
 from cleaner.rules.patterns import expand
 from cleaner.text import Lines, word_count
 
-__all__ = ["Cleaner", "Flag", "Result", "changes_of", "clean_of"]
+__all__ = ["Cleaner", "Flag", "Laps", "Result", "changes_of", "clean_of"]
 
 Phase = Literal["fix", "span", "line", "run", "duplicate", "spacing"]
 PHASES: tuple[Phase, ...] = ("fix", "span", "line", "run", "duplicate", "spacing")
@@ -80,6 +80,20 @@ class Result:
     def restore(self) -> str:
         """Return the original, rebuilt from the clean text and the edits alone."""
         return restore(self.text, self.edits)
+
+
+@dataclass(slots=True)
+class Laps:
+    """Where time goes: seconds by stage and, within one, by the full name of a rule ("" for what is no rule's)."""
+
+    spent: dict[tuple[str, str], float] = field(default_factory=dict)
+    last: float = field(default_factory=time.perf_counter)
+
+    def add(self, stage: str, rule: str = "") -> None:
+        """Count the time since the last call for a stage."""
+        now = time.perf_counter()
+        self.spent[stage, rule] = self.spent.get((stage, rule), 0.0) + now - self.last
+        self.last = now
 
 
 # ------------------------------------------------------------------ rules, compiled
@@ -316,10 +330,21 @@ class Cleaner:
         on these arguments and the configuration alone. What the engine cannot finish in time comes back
         unchanged, with the flag ``timeout``.
         """
+        return self._run(text, url, language, None)
+
+    def timed(self, text: str, laps: Laps, *, url: str | None = None, language: str | None = None) -> Result:
+        """Clean one text as a call does, and count in `laps` how long what took.
+
+        The stages are the phases, by rule, and: ``scan``, the search for the rules that may find something, ``keep``
+        and ``settle``, conflicts and composing. What rules share, such as words, counts for the first that needs it.
+        """
+        return self._run(text, url, language, laps)
+
+    def _run(self, text: str, url: str | None, language: str | None, laps: Laps | None) -> Result:
         deadline = time.monotonic() + self._time_limit * (1 + len(text) / 1_000_000)
         scope = _Scope(_host(url), primary_language(language))
         try:
-            work = self._clean(text, language, deadline, scope)
+            work = self._clean(text, language, deadline, scope, laps=laps)
             share = _share_over(work.removed_words, text, self.configuration.guard)
             if share is not None:
                 flag = Flag(
@@ -328,14 +353,20 @@ class Cleaner:
                     f"{share:.1%} of the words would go, more than {self.configuration.guard:.0%}",
                 )
                 flags = [one for one in work.flags if one.name != "budget"]
-                work = self._clean(text, language, deadline, replace(scope, gentle=True))
+                work = self._clean(text, language, deadline, replace(scope, gentle=True), laps=laps)
                 work.flags = [*flags, *(one for one in work.flags if one.name == "budget"), flag]
         except TimeoutError as error:
             return Result(text, text, (), (Flag("timeout", None, str(error), error=True),))
         return Result(text, work.snapshot.lines.text, tuple(work.edits), tuple(dict.fromkeys(work.flags)))
 
     def _clean(
-        self, text: str, language: str | None, deadline: float, scope: _Scope, steps: list[Step] | None = None
+        self,
+        text: str,
+        language: str | None,
+        deadline: float,
+        scope: _Scope,
+        steps: list[Step] | None = None,
+        laps: Laps | None = None,
     ) -> _Work:
         work = _Work(text, _Snapshot(Lines.of(text), language, deadline), scope, steps=steps)
         if not text:
@@ -343,8 +374,13 @@ class Cleaner:
         for phase in PHASES:
             if phase == "span":
                 self._protect(work)
+                if laps is not None:
+                    laps.add("keep")
             wishes: list[_Wish] = []
-            for compiled in self._awake(work, phase):
+            awake = self._awake(work, phase)
+            if laps is not None:
+                laps.add("scan")
+            for compiled in awake:
                 if compiled.rule.action == "keep":
                     continue
                 if compiled.rule.action == "flag":
@@ -353,8 +389,12 @@ class Cleaner:
                     wishes.extend(self._fixes(work, compiled))
                 else:
                     wishes.extend(self._matches(work.snapshot, compiled))
+                if laps is not None:
+                    laps.add(phase, compiled.rule.name)
             snapshot, edits, kept = work.snapshot, work.edits, work.kept
             chosen = _carry_out(work, phase, wishes) if wishes else []
+            if laps is not None:
+                laps.add("settle")
             if work.steps is not None:
                 rules = tuple(one for one in self._compiled if one.phase == phase and scope.admits(one))
                 work.steps.append(

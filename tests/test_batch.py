@@ -322,6 +322,26 @@ def test_two_runs_on_one_output(quiet: Path, tmp_path: Path) -> None:
         batch.run(Cleaner.from_text(PACK), [str(quiet / "in")], str(tmp_path / "out"))
 
 
+# ------------------------------------------------------------------ where the time goes
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_a_profile_changes_nothing(quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    monkeypatch.chdir(quiet)
+    clean = Cleaner.from_file("t.yaml")
+    done = batch.run(clean, ["in"], str(tmp_path / "out"), options=OPTIONS, jobs=jobs, profile=True)
+    assert tree(tmp_path / "out") == tree(quiet / "quiet")
+    stages = {"read", "scan", "keep", "fix", "span", "line", "run", "duplicate", "spacing", "settle", "audit", "write"}
+    assert {"read", "scan", "line", "settle", "audit", "write"} <= done.stages.keys() <= stages
+    assert list(done.slow_rules) == ["t/share-line"]
+    assert 0 < done.slow_rules["t/share-line"] <= done.stages["line"] + 1e-9
+    if not jobs:
+        assert 0.5 * done.seconds < sum(done.stages.values()) < done.seconds
+    sampled = batch.rehearse(clean, ["in"], options=OPTIONS, jobs=0, sample=20, profile=True)
+    assert sampled.slow_rules.keys() == {"t/share-line"}
+    assert batch.rehearse(clean, ["in"], options=OPTIONS, jobs=0, sample=20).stages == {}
+
+
 # ------------------------------------------------------------------ again
 
 

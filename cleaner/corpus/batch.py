@@ -78,6 +78,7 @@ __all__ = [
     "verify",
 ]
 
+SLOW_RULES = 10
 FEW_BYTES = 2**20  # a run that is smaller is done before workers have started
 
 
@@ -107,7 +108,8 @@ class Summary:
     that are errors, `failed` has the first of them. `without_text` counts records that hold no text. `bytes`
     and `clean_bytes` are the sizes of files, `audit_bytes` that of the audit, `reused` how many tasks of `tasks`
     were done by an earlier run, `seconds` how long this one took, `audit_time` the share of the
-    workers' time that went into the audit.
+    workers' time that went into the audit. `stages` and `slow_rules` tell, if it was asked for, how many seconds
+    of the workers each stage took, and the rules that took most.
     """
 
     documents: int
@@ -130,6 +132,8 @@ class Summary:
     reused: int
     seconds: float
     audit_time: float
+    stages: Mapping[str, float] = field(default_factory=dict)
+    slow_rules: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the summary as what JSON can say."""
@@ -167,12 +171,15 @@ class _Progress:
     reused: int = 0
     seconds: float = 0.0  # of all workers
     audit_seconds: float = 0.0
+    spent: dict[tuple[str, str], float] = field(default_factory=dict)  # seconds of all workers, by stage and rule
 
     def done(self, task: Task, result: Done | Lost) -> TaskRow:
         if isinstance(result, Lost):
             return lost_task(task, result.detail)
         self.seconds += result.seconds
         self.audit_seconds += result.audit_seconds
+        for key, seconds in result.spent.items():
+            self.spent[key] = self.spent.get(key, 0.0) + seconds
         return result.row
 
     def add(self, row: TaskRow, *, reused: bool = False) -> None:
@@ -210,19 +217,21 @@ def run(
     options: Options | None = None,
     jobs: int | None = None,
     on_note: Callable[[str], None] | None = None,
+    profile: bool = False,
 ) -> Summary:
     """Clean the files among and under `inputs` into `out`, with an audit in ``out/_audit``.
 
     If `out` holds a run of the same rules, options and version, it goes on with that, and does again only
     what inputs that changed touch; `on_note` is told what that is. `jobs` is the number of processes
-    (default: one a core, none for little work). Raises `InputError` for inputs and outputs that cannot be,
+    (default: one a core, none for little work). With `profile`, the summary says where time went, which
+    costs a little. Raises `InputError` for inputs and outputs that cannot be,
     and `OSError` where the output cannot be written.
     """
     options = options or Options()
     found = find(inputs)
     prepare_output(out, inputs, again=True)
     with lock(out):
-        return _run(cleaner, found, out, on_progress, options, jobs, on_note or (lambda message: None))
+        return _run(cleaner, found, out, on_progress, options, jobs, on_note or (lambda message: None), profile)
 
 
 def _run(
@@ -233,6 +242,7 @@ def _run(
     options: Options,
     jobs: int | None,
     say: Callable[[str], None],
+    profile: bool,
 ) -> Summary:
     codec = audit_codec()
     header = run_row(cleaner.configuration, _told(options, codec))
@@ -263,7 +273,7 @@ def _run(
     workers = _workers(
         jobs, sum(job.about[0].size for job in todo if job.kind == "clean"), len(todo), old.header is not None
     )
-    for job, result in run_jobs(Context(cleaner, out, options, codec), todo, workers, progress.step):
+    for job, result in run_jobs(Context(cleaner, out, options, codec, profile=profile), todo, workers, progress.step):
         if job.kind == "clean":
             task: Task = job.about[0]
             row = progress.done(task, result)
@@ -481,7 +491,18 @@ def _summary(rows: Sequence[TaskRow], found: Found, progress: _Progress, *, reus
         reused=reused,
         seconds=time.monotonic() - progress.begun,
         audit_time=progress.audit_seconds / progress.seconds if progress.seconds else 0.0,
+        stages=_largest(progress.spent, 0),
+        slow_rules=dict(list(_largest(progress.spent, 1).items())[:SLOW_RULES]),
     )
+
+
+def _largest(spent: Mapping[tuple[str, str], float], place: int) -> dict[str, float]:
+    """Return seconds added up by stage (0) or rule (1), the most first."""
+    added: dict[str, float] = {}
+    for key, seconds in spent.items():
+        if key[place]:
+            added[key[place]] = added.get(key[place], 0.0) + seconds
+    return dict(sorted(added.items(), key=lambda item: (-item[1], item[0])))
 
 
 def rehearse(
@@ -492,6 +513,7 @@ def rehearse(
     options: Options | None = None,
     jobs: int | None = None,
     sample: int | None = None,
+    profile: bool = False,
 ) -> Summary:
     """Return what `run` would do; write nothing. With `sample`, on about so many documents from all over.
 
@@ -509,7 +531,9 @@ def rehearse(
     todo = deque(Job("clean", (task, limit)) for task in tasks)
     rows: dict[str, TaskRow] = {}
     workers = _workers(jobs, progress.total_bytes, len(todo), False)
-    for job, result in run_jobs(Context(cleaner, "", options, audit_codec()), todo, workers, progress.step):
+    for job, result in run_jobs(
+        Context(cleaner, "", options, audit_codec(), profile=profile), todo, workers, progress.step
+    ):
         row = progress.done(job.about[0], result)
         rows[row.key] = row
         progress.add(row)

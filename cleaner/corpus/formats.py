@@ -31,6 +31,7 @@ from cleaner.corpus.streams import (
 
 __all__ = [
     "FORMATS",
+    "TOO_LONG",
     "Fields",
     "Format",
     "Input",
@@ -110,7 +111,7 @@ def _lost(damage: Damage) -> Record:
     return Record(damage.start, None, problem=damage.detail, lost=damage)
 
 
-_TOO_LONG = f"longer than {MAX_RECORD >> 20} MiB"
+TOO_LONG = f"longer than {MAX_RECORD >> 20} MiB"
 
 # ------------------------------------------------------------------ text
 
@@ -180,7 +181,7 @@ def _read_text(source: Input) -> Iterator[Record]:
         size += len(block)
         while size > MAX_RECORD:
             data = b"".join(parts)
-            problem = _TOO_LONG
+            problem = TOO_LONG
             yield Record(place, None, data[:MAX_RECORD], problem=problem)
             parts, size, place = [data[MAX_RECORD:]], size - MAX_RECORD, place + MAX_RECORD
     data = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -231,12 +232,13 @@ def _members(data: bytes) -> tuple[dict[str, msgspec.Raw], bytes]:
     raise _Malformed(problem)
 
 
-def _find(data: bytes, path: Sequence[str]) -> tuple[int, int] | None:
-    """Return where the value at `path` stands in the object `data`; None where there is none."""
+def _find(members: dict[str, msgspec.Raw], data: bytes, path: Sequence[str]) -> tuple[int, int] | None:
+    """Return where the value at `path` stands in the object `data` of these members; None where there is none."""
     offset = 0
     after: re.Match[bytes] | None = None
     for depth, name in enumerate(path):
-        members, data = _members(data)
+        if depth:
+            members, data = _members(data)
         if name not in members:
             return None
         at = data.index(b"{") + 1
@@ -297,7 +299,7 @@ def _read_json_lines(source: Input) -> Iterator[Record]:
         if isinstance(line, Damage):
             yield _lost(line)
         elif not line.whole:
-            yield Record(line.place, None, line.data, problem=_TOO_LONG)
+            yield Record(line.place, None, line.data, problem=TOO_LONG)
         elif not line.data.strip():
             yield Record(line.place, None, line.data)
         else:
@@ -338,11 +340,11 @@ def _json_record(place: int, raw: bytes, fields: Fields) -> Record:
     mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
     data = raw[mark:]
     try:
-        span = _find(data, fields.text.split("."))
+        members, masked = _members(data)
+        span = _find(members, masked, fields.text.split("."))
         text = None if span is None else _string(data[span[0] : span[1]])
         if text is None or span is None:
             return Record(place, None, raw)
-        members, _ = _members(data)
     except _Malformed as error:
         return Record(place, None, raw, problem=f"not a JSON object: {error}")
     return Record(
@@ -476,7 +478,7 @@ def _csv_lines(source: Input) -> Iterator[Record]:
         size += len(line.data)
         quotes += line.data.count(b'"')
         if size > MAX_RECORD or not line.whole:
-            yield from (Record(one.place, None, one.data, problem=_TOO_LONG) for one in pending)
+            yield from (Record(one.place, None, one.data, problem=TOO_LONG) for one in pending)
         elif quotes % 2:
             continue
         else:
@@ -607,12 +609,12 @@ def _read_wet(source: Input) -> Iterator[Record]:
             yield Record(at, None, _resync(buffer), problem=f"no WARC record at byte {at}")
             continue
         if size > MAX_RECORD:
-            yield Record(at, None, buffer.take(len(header)), problem=_TOO_LONG)
+            yield Record(at, None, buffer.take(len(header)), problem=TOO_LONG)
             left = size + 4
             while left and buffer.fill(1):
                 piece = buffer.take(min(left, MAX_RECORD))
                 left -= len(piece)
-                yield Record(at, None, piece, problem=_TOO_LONG)
+                yield Record(at, None, piece, problem=TOO_LONG)
             continue
         total = len(header) + size + 4
         if not _is_whole(buffer, total):

@@ -252,8 +252,8 @@ class _Handle:
     broken: bool = False
 
     def write(self, data: Any) -> int:
-        # A writer that fails tries to write its end when it goes, which nobody must hear of.
-        if not self.broken:
+        # A writer that is given up tries to write its end when it goes, which nobody must hear of.
+        if not self.broken and not self.sink.handle.closed:
             self.broken = True
             self.sink.put(bytes(data))
             self.broken = False

@@ -55,8 +55,8 @@ class Cut:
 class Task:
     """Files to clean in one go, or the part ``[start, end)`` of one, in the units of its format.
 
-    `size` is how many bytes of input it has, about, `seek` as in `Cut`. `key` tells it from every other, and
-    changes when one of the files does.
+    `size` is how many bytes of input it has, about, `seek` as in `Cut`. `key`, 24 hexadecimal digits, tells it from
+    every other, and changes when one of the files does.
     """
 
     files: tuple[Source, ...]
@@ -65,12 +65,12 @@ class Task:
     end: int | None = None
     part: bool = False
     seek: tuple[int, int] = (0, 0)
+    key: str = field(init=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """What the task is about, as 24 hexadecimal digits."""
+    def __post_init__(self) -> None:
         told = [[file.name, file.size, file.stamp] for file in self.files]
-        return hashlib.sha256(repr((told, self.start, self.end)).encode()).hexdigest()[:24]
+        key = hashlib.sha256(repr((told, self.start, self.end)).encode()).hexdigest()[:24]
+        object.__setattr__(self, "key", key)
 
 
 def cut(sources: Sequence[Source], options: Options, surveys: Mapping[str, Sequence[Cut]]) -> Iterator[Task]:

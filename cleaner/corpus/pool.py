@@ -40,6 +40,7 @@ class Context:
     options: Options = field(default_factory=Options)
     codec: str = ""
     check: work.Check | None = None
+    profile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,17 @@ def _survey(context: Context, job: Job, mark: work.Mark) -> Any:
 def _clean(context: Context, job: Job, mark: work.Mark) -> Any:
     assert context.cleaner is not None
     task, limit = job.about
-    return work.clean_task(context.cleaner, task, context.out, context.options, context.codec, job.skip, mark, limit)
+    return work.clean_task(
+        context.cleaner,
+        task,
+        context.out,
+        context.options,
+        context.codec,
+        job.skip,
+        mark,
+        limit,
+        profile=context.profile,
+    )
 
 
 def _join(context: Context, job: Job, mark: work.Mark) -> Any:

@@ -33,7 +33,7 @@ from cleaner.audit import (
     verify_document,
 )
 from cleaner.corpus.files import AUDIT_FOLDER, Source, is_safe_name, path_of, quarantine_of
-from cleaner.corpus.formats import Format, format_of
+from cleaner.corpus.formats import TOO_LONG, Format, format_of
 from cleaner.corpus.journal import FailureRow, FileRow, TaskRow, task_path
 from cleaner.corpus.plan import Options, Task
 from cleaner.corpus.records import Fields, Input, Record, Writer
@@ -77,11 +77,15 @@ Mark = Callable[[int, int], None]  # is told the number of the record at hand, a
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What comes of cleaning a task: its row, how many seconds it took, and how many of them the audit."""
+    """What comes of cleaning a task: its row, how many seconds it took, and how many of them the audit.
+
+    `spent` tells more, if it was asked for: seconds by stage and rule.
+    """
 
     row: TaskRow
     seconds: float
     audit_seconds: float
+    spent: Mapping[tuple[str, str], float]
 
 
 @dataclass(slots=True)
@@ -171,7 +175,8 @@ def clean_record(
     A document on which the engine fails stays, flagged; so does one that is `broken`: workers died of it.
     """
     if record.text is None:
-        flag = FlagRow("corrupt" if record.lost else "malformed", None, record.problem, error=True)
+        kind = "corrupt" if record.lost else "oversize" if record.problem == TOO_LONG else "malformed"
+        flag = FlagRow(kind, None, record.problem, error=True)
         if (
             isinstance(record.raw, bytes)
             and record.encoding == "utf-8"
@@ -187,7 +192,7 @@ def clean_record(
         if broken:
             raise RuntimeError("the process that cleaned it died, twice")
         result = cleaner(record.text, url=record.url, language=record.language or language)
-        clean = result.text.encode(encoding, "surrogatepass")
+        clean = result.text.encode(encoding, "surrogatepass") if result.edits else original
         return (
             result.text if result.edits else None,
             document_rows(name, source, encoding, result, original=original, clean=clean, **told),
@@ -230,8 +235,12 @@ def clean_task(
     skip: frozenset[int],
     mark: Mark,
     limit: int | None = None,
+    *,
+    profile: bool = False,
 ) -> Done:
     """Clean the files of `task` into `out`; return what is to be noted.
+
+    With `profile`, it says where the time went.
 
     Records whose number is in `skip` are left as they are: they made workers die. With an empty `out`, nothing
     is written, and no more than `limit` documents are cleaned. Raises `OSError` where the output cannot be
@@ -246,12 +255,20 @@ def clean_task(
     base = task_path(out, task.key)
     begun = time.perf_counter()
     cleaning = documenting = 0.0
+    laps = None
+    if profile:
+        from cleaner.engine import Laps
+
+        laps = Laps()
 
     def timed(text: str, *, url: str | None, language: str | None) -> Result:
         nonlocal cleaning
         before = time.perf_counter()
         try:
-            return cleaner(text, url=url, language=language)
+            if laps is None:
+                return cleaner(text, url=url, language=language)
+            laps.add("audit")
+            return cleaner.timed(text, laps, url=url, language=language)
         finally:
             cleaning += time.perf_counter() - before
 
@@ -280,6 +297,8 @@ def clean_task(
                     for record in _records(source, chosen):
                         mark(number, done)
                         done += _length(record)
+                        if laps is not None:
+                            laps.add("read")
                         before = time.perf_counter()
                         text = None
                         if record.text is not None or record.problem:
@@ -295,6 +314,8 @@ def clean_task(
                             tally.without_text += bool(
                                 record.raw if not isinstance(record.raw, bytes) else record.raw.strip()
                             )
+                        if laps is not None:
+                            laps.add("audit")
                         if record.lost is None:
                             try:
                                 writer.put(record, text)
@@ -309,11 +330,15 @@ def clean_task(
                                 aside.put(record)
                             elif chosen.head and not record.place and not rows:
                                 aside.head = record
+                        if laps is not None:
+                            laps.add("write")
                         if rows:
                             before = time.perf_counter()
                             tally.count(rows, _source_of(record, file))
                             audit.put(b"".join(map(encode_row, rows)))
                             documenting += time.perf_counter() - before
+                        if laps is not None:
+                            laps.add("audit")
                         number += 1
                         if limit is not None and tally.documents >= limit:
                             break
@@ -343,6 +368,8 @@ def clean_task(
         put_in_place(out, f"{base}.audit", moves, task.part)
         for path in stale:
             remove(path)
+    if laps is not None:
+        laps.add("write")
     row = TaskRow(
         key=task.key,
         files=tuple(files),
@@ -367,7 +394,7 @@ def clean_task(
         errors=tally.errors,
         failed=tuple(tally.failed),
     )
-    return Done(row, time.perf_counter() - begun, documenting - cleaning)
+    return Done(row, time.perf_counter() - begun, documenting - cleaning, laps.spent if laps is not None else {})
 
 
 def _create(path: str) -> AbstractContextManager[BinaryIO]:
