@@ -266,8 +266,7 @@ def document_rows(
 ) -> list[EditRow | DocumentRow]:
     """Return the rows of one cleaned document; `original` and `clean` are its bytes in `encoding`."""
     rows: list[EditRow | DocumentRow] = []
-    starts = Lines.of(result.original).starts if result.edits else []
-    for edit in result.edits:
+    for edit, line in zip(result.edits, _lines(result.original, result.edits), strict=True):
         if not edit.causes:
             raise AuditError(f"the edit at {edit.start} has no cause")
         rows.append(
@@ -275,7 +274,7 @@ def document_rows(
                 document=document,
                 start=edit.start,
                 end=edit.end,
-                line=_line(starts, edit.start),
+                line=line,
                 before=edit.before,
                 after=edit.after,
                 rules=tuple(cause.rule for cause in edit.causes),
@@ -284,6 +283,7 @@ def document_rows(
                 evidence=tuple(dict(cause.evidence) for cause in edit.causes),
             )
         )
+    sha256 = digest(original)
     rows.append(
         DocumentRow(
             document=document,
@@ -292,8 +292,8 @@ def document_rows(
             url=url,
             language=language,
             encoding=encoding,
-            original_sha256=digest(original),
-            clean_sha256=digest(clean),
+            original_sha256=sha256,
+            clean_sha256=sha256 if clean is original else digest(clean),
             chars=len(result.original),
             clean_chars=len(result.text),
             edits=len(result.edits),
@@ -323,6 +323,19 @@ def unchanged_row(
     said = None if text is None else encoding
     sha256 = digest(data)
     return DocumentRow(document, source, id, url, language, said, sha256, sha256, chars, chars, 0, (flag,))
+
+
+def _lines(text: str, edits: Sequence[Edit]) -> Iterator[int]:
+    """Yield the line, from 1, in which each edit starts."""
+    if "\r" in text:
+        starts = Lines.of(text).starts
+        yield from (_line(starts, edit.start) for edit in edits)
+        return
+    line, at = 1, 0
+    for edit in edits:
+        # A line feed that ends the text opens no further line.
+        line, at = line + text.count("\n", at, min(edit.start, len(text) - 1)), edit.start
+        yield line
 
 
 def _line(starts: Sequence[int], offset: int) -> int:

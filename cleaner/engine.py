@@ -37,7 +37,7 @@ from cleaner.rules.parse import span_locator
 from cleaner.rules.patterns import expand
 from cleaner.text import Lines, word_count
 
-__all__ = ["Cleaner", "Flag", "Result", "changes_of", "clean_of"]
+__all__ = ["Cleaner", "Flag", "Laps", "Result", "changes_of", "clean_of"]
 
 Phase = Literal["fix", "span", "line", "run", "duplicate", "spacing"]
 _REMOVING: tuple[Phase, ...] = ("line", "run", "duplicate")
@@ -82,6 +82,20 @@ class Result:
     def restore(self) -> str:
         """Return the original, rebuilt from the clean text and the edits alone."""
         return restore(self.text, self.edits)
+
+
+@dataclass(slots=True)
+class Laps:
+    """Where time goes: seconds by stage and, within one, by the full name of a rule ("" for what is no rule's)."""
+
+    spent: dict[tuple[str, str], float] = field(default_factory=dict)
+    last: float = field(default_factory=time.perf_counter)
+
+    def add(self, stage: str, rule: str = "") -> None:
+        """Count the time since the last call for a stage."""
+        now = time.perf_counter()
+        self.spent[stage, rule] = self.spent.get((stage, rule), 0.0) + now - self.last
+        self.last = now
 
 
 # ------------------------------------------------------------------ rules, compiled
@@ -240,6 +254,7 @@ class _Work:
     over: set[str] = field(default_factory=set)  # rules that wanted more than their budget
     gaps: list[tuple[int, str]] = field(default_factory=list)  # where creeping rules took lines, in those coordinates
     steps: list[Step] | None = None  # filled only where somebody asks why
+    laps: Laps | None = None  # and only where somebody asks what takes long
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,10 +367,21 @@ class Cleaner:
         on these arguments and the configuration alone. What the engine cannot finish in time comes back
         unchanged, with the flag ``timeout``.
         """
+        return self._run(text, url, language, None)
+
+    def timed(self, text: str, laps: Laps, *, url: str | None = None, language: str | None = None) -> Result:
+        """Clean one text as a call does, and count in `laps` how long what took.
+
+        The stages are the phases, by rule, and: ``scan``, the search for the rules that may find something, ``keep``
+        and ``settle``, conflicts and composing. What rules share, such as words, counts for the first that needs it.
+        """
+        return self._run(text, url, language, laps)
+
+    def _run(self, text: str, url: str | None, language: str | None, laps: Laps | None) -> Result:
         deadline = time.monotonic() + self._time_limit * (1 + len(text) / 1_000_000)
         scope = _Scope(_host(url), primary_language(language))
         try:
-            work = self._clean(text, language, deadline, scope)
+            work = self._clean(text, language, deadline, scope, laps=laps)
             share = _share_over(work.removed_words, text, self.configuration.guard)
             if share is not None:
                 flag = Flag(
@@ -364,35 +390,47 @@ class Cleaner:
                     f"{share:.1%} of the words would go, more than {self.configuration.guard:.0%}",
                 )
                 flags = [one for one in work.flags if one.name != "budget"]
-                work = self._clean(text, language, deadline, replace(scope, gentle=True))
+                work = self._clean(text, language, deadline, replace(scope, gentle=True), laps=laps)
                 work.flags = [*flags, *(one for one in work.flags if one.name == "budget"), flag]
         except TimeoutError as error:
             return Result(text, text, (), (Flag("timeout", None, str(error), error=True),))
         return Result(text, work.snapshot.lines.text, tuple(work.edits), tuple(dict.fromkeys(work.flags)))
 
     def _clean(
-        self, text: str, language: str | None, deadline: float, scope: _Scope, steps: list[Step] | None = None
+        self,
+        text: str,
+        language: str | None,
+        deadline: float,
+        scope: _Scope,
+        steps: list[Step] | None = None,
+        laps: Laps | None = None,
     ) -> _Work:
-        work = _Work(text, _Snapshot(Lines.of(text), language, deadline), scope, steps=steps)
+        work = _Work(text, _Snapshot(Lines.of(text), language, deadline), scope, steps=steps, laps=laps)
         if not text:
             return work
-        self._run(work, "fix")
+        self._run_phase(work, "fix")
         self._protect(work)
-        self._run(work, "span")
+        if laps is not None:
+            laps.add("keep")
+        self._run_phase(work, "span")
         # Some lines are only seen for what they are when those around them are gone: again, until no line goes.
         for again in range(_ROUNDS):
-            changed = [self._run(work, phase, again=again > 0) for phase in _REMOVING]
+            changed = [self._run_phase(work, phase, again=again > 0) for phase in _REMOVING]
             if not any(changed):
                 lines = len(work.snapshot.lines.texts)
-                self._run(work, "spacing")
+                self._run_phase(work, "spacing")
                 if len(work.snapshot.lines.texts) == lines:
                     break
         return work
 
-    def _run(self, work: _Work, phase: Phase, *, again: bool = False) -> bool:
+    def _run_phase(self, work: _Work, phase: Phase, *, again: bool = False) -> bool:
         """Take a document through one phase; tell whether it changed anything."""
         wishes: list[_Wish] = []
-        for compiled in self._awake(work, phase):
+        laps = work.laps
+        awake = self._awake(work, phase)
+        if laps is not None:
+            laps.add("scan")
+        for compiled in awake:
             if compiled.rule.action == "keep" or (again and compiled.rule.action in ("flag", "replace")):
                 continue
             if compiled.rule.action == "flag":
@@ -401,10 +439,14 @@ class Cleaner:
                 wishes.extend(self._fixes(work, compiled))
             else:
                 wishes.extend(self._matches(work.snapshot, compiled))
+            if laps is not None:
+                laps.add(phase, compiled.rule.name)
         if again:
             wishes = [wish for wish in wishes if not _goes_on(work, wish)]
         snapshot, edits, kept = work.snapshot, work.edits, work.kept
         chosen = _carry_out(work, phase, wishes) if wishes else []
+        if laps is not None:
+            laps.add("settle")
         if work.steps is not None and not (again and not chosen):
             rules = tuple(one for one in self._compiled if one.phase == phase and work.scope.admits(one))
             work.steps.append(

@@ -66,7 +66,12 @@ if __name__ == "__main__":
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     try:
         summary = batch.run(
-            Dying.from_file("t.yaml"), ["in"], folder, options=batch.Options(task_bytes=60_000), jobs=int(jobs), on_note=print
+            Dying.from_file("t.yaml"),
+            ["in"],
+            folder,
+            options=batch.Options(task_bytes=60_000, quarantine="APART" in os.environ),
+            jobs=int(jobs),
+            on_note=print,
         )
     except OSError as error:
         sys.exit(f"failed: {error.strerror}")
@@ -197,26 +202,32 @@ def test_verify_sees_every_byte(quiet: Path, tmp_path: Path) -> None:
 
 @LINUX
 def test_killed_twenty_times(quiet: Path, tmp_path: Path) -> None:
+    kill_and_go_on(quiet, quiet / "quiet", tmp_path, 20)
+
+
+def kill_and_go_on(work: Path, expected: Path, tmp_path: Path, rounds: int, **environment: str) -> None:
+    """Kill runs at random moments, go on, and compare with the output of a quiet one."""
     rnd = random.Random(7)
     begun = time.monotonic()
-    assert call(quiet, tmp_path / "timed", 2).returncode == 0
+    assert call(work, tmp_path / "timed", 2, **environment).returncode == 0
+    assert tree(tmp_path / "timed") == tree(expected)
     whole = time.monotonic() - begun
     killed = 0
     out = tmp_path / "out"
-    for round_ in range(20):
-        process = start(quiet, out, 2)
+    for round_ in range(rounds):
+        process = start(work, out, 2, **environment)
         # The first rounds strike while much is left to do, the later ones as the run ends.
-        time.sleep(whole * (rnd.uniform(0.2, 0.8) if round_ < 10 else rnd.uniform(0.5, 1.05)))
+        time.sleep(whole * (rnd.uniform(0.2, 0.8) if round_ < rounds // 2 else rnd.uniform(0.5, 1.05)))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += process.returncode == -signal.SIGKILL
         if process.returncode == 0 or (out / "_audit" / "run.jsonl").exists():
-            assert tree(out) == tree(quiet / "quiet")
+            assert tree(out) == tree(expected)
             out = tmp_path / f"out{round_}"
-    assert killed >= 10
-    last = call(quiet, out, 2)
+    assert killed >= rounds // 2
+    last = call(work, out, 2, **environment)
     assert last.returncode == 0, last.stderr
-    assert tree(out) == tree(quiet / "quiet")
+    assert tree(out) == tree(expected)
 
 
 @LINUX
@@ -309,6 +320,26 @@ def test_two_runs_on_one_output(quiet: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with lock(str(tmp_path / "out")), pytest.raises(InputError, match="another run is writing to it"):
         batch.run(Cleaner.from_text(PACK), [str(quiet / "in")], str(tmp_path / "out"))
+
+
+# ------------------------------------------------------------------ where the time goes
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_a_profile_changes_nothing(quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    monkeypatch.chdir(quiet)
+    clean = Cleaner.from_file("t.yaml")
+    done = batch.run(clean, ["in"], str(tmp_path / "out"), options=OPTIONS, jobs=jobs, profile=True)
+    assert tree(tmp_path / "out") == tree(quiet / "quiet")
+    stages = {"read", "scan", "keep", "fix", "span", "line", "run", "duplicate", "spacing", "settle", "audit", "write"}
+    assert {"read", "scan", "line", "settle", "audit", "write"} <= done.stages.keys() <= stages
+    assert list(done.slow_rules) == ["t/share-line"]
+    assert 0 < done.slow_rules["t/share-line"] <= done.stages["line"] + 1e-9
+    if not jobs:
+        assert 0.5 * done.seconds < sum(done.stages.values()) < done.seconds
+    sampled = batch.rehearse(clean, ["in"], options=OPTIONS, jobs=0, sample=20, profile=True)
+    assert sampled.slow_rules.keys() == {"t/share-line"}
+    assert batch.rehearse(clean, ["in"], options=OPTIONS, jobs=0, sample=20).stages == {}
 
 
 # ------------------------------------------------------------------ again
@@ -456,11 +487,13 @@ def make_doubtful(folder: Path) -> dict[str, object]:
     (folder / "a.jsonl.gz").write_bytes(gzip.compress(b"".join(rows), mtime=0))
     table = pa.table({"text": bodies, "n": range(700)}).replace_schema_metadata({"owner": "tests"})
     pq.write_table(table, folder / "a.parquet", row_group_size=40, compression="none")
-    records = [f'{number},"{text}"\n'.encode() for number, text in enumerate(bodies[:50])]
+    records = [f'{number},"{text}"\n'.encode() for number, text in enumerate(bodies)]
     (folder / "a.csv").write_bytes(b"".join([b"n,text\n", *records]))
+    # The first part of it holds nothing that is flagged.
+    (folder / "late.csv").write_bytes(b"".join([b"n,text\n", *records[400:], *records[400:], records[3]]))
     pages = [
         f"WARC/1.0\r\nWARC-Type: {kind}\r\nContent-Length: {len(text)}\r\n\r\n{text}\r\n\r\n".encode()
-        for kind, text in [("warcinfo", "software: x"), *(("conversion", text) for text in bodies[:50])]
+        for kind, text in [("warcinfo", "software: x"), *(("conversion", text) for text in bodies)]
     ]
     (folder / "a.wet").write_bytes(b"".join(pages))
     (folder / "calm.jsonl").write_bytes(b'{"text": "He stayed."}\n')
@@ -468,8 +501,9 @@ def make_doubtful(folder: Path) -> dict[str, object]:
         "a.jsonl": apart,
         "a.jsonl.gz": apart,
         "a.parquet": table.take(flagged),
-        "a.csv": b"".join([b"n,text\n", *(records[number] for number in flagged if number < 50)]),
-        "a.wet": b"".join([pages[0], *(pages[number + 1] for number in flagged if number < 50)]),
+        "a.csv": b"".join([b"n,text\n", *(records[number] for number in flagged)]),
+        "late.csv": b"n,text\n" + records[3],
+        "a.wet": b"".join([pages[0], *(pages[number + 1] for number in flagged)]),
         "notes/none.txt": b"caf\xe9",
     }
     (folder / "notes").mkdir()
@@ -497,7 +531,9 @@ def flagged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, o
     work = tmp_path_factory.mktemp("quarantine")
     expected = make_doubtful(work / "in")
     batch.run(Cleaner.from_text(FLAGGING), [str(work / "in")], str(work / "out"), options=APART, jobs=1)
-    assert len(read_run(str(work / "out")).joins) == 2
+    assert sorted(read_run(str(work / "out")).joins) == ["a.csv", "a.jsonl", "a.parquet", "a.wet", "late.csv"]
+    (work / "t.yaml").write_text(FLAGGING, encoding="utf-8")
+    (work / "script.py").write_text(SCRIPT, encoding="utf-8")
     return work, expected
 
 
@@ -558,6 +594,25 @@ def test_a_quarantine_in_a_run_that_is_stopped(
             continue
     assert steps > 12
     assert tree(tmp_path / "out") == tree(work / "out")
+
+
+@LINUX
+def test_a_quarantine_in_a_run_that_is_killed(flagged: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    work, _ = flagged
+    batch_out = tmp_path / "quiet"
+    assert call(work, batch_out, 1, APART="1").returncode == 0
+    assert set_apart(batch_out) == set_apart(work / "out")
+    kill_and_go_on(work, batch_out, tmp_path, 5, APART="1")
+
+
+@LINUX
+def test_a_quarantine_and_a_full_disk(flagged: tuple[Path, dict[str, object]], tmp_path: Path) -> None:
+    work, _ = flagged
+    assert call(work, tmp_path / "quiet", 0, APART="1").returncode == 0
+    done = call(work, tmp_path / "out", 2, APART="1", LIMIT="200000")
+    assert (done.returncode, done.stderr) == (1, "failed: File too large\n")
+    assert call(work, tmp_path / "out", 2, APART="1").returncode == 0
+    assert tree(tmp_path / "out") == tree(tmp_path / "quiet")
 
 
 def test_a_quarantine_that_is_damaged_or_not_up_to_date(

@@ -460,6 +460,17 @@ def test_the_wrong_field_is_told(work: Path) -> None:
     assert call(*arguments, cwd=work) == (0, "", "")
 
 
+def test_a_profile_tells_stages_and_rules(work: Path) -> None:
+    code, out, _ = call(*RUN, "--profile", "--summary", "s.json", "-q", cwd=work)
+    rows = [line.split() for line in out.splitlines()]
+    assert (code, ["stage", "seconds", "share"] in rows, ["rule", "seconds", "share"] in rows) == (0, True, True)
+    assert {"scan", "settle", "audit", "write", "t/share-line", "t/hyphen-gap"} <= {row[0] for row in rows}
+    assert all(re.fullmatch(r"\d+\.\d%", row[2]) for row in rows if row[0] not in ("stage", "rule"))
+    summary = json.loads((work / "s.json").read_bytes())
+    assert summary["slow_rules"].keys() == {"t/share-line", "t/hyphen-gap"}
+    assert call(*RUN, "--profile", "-q", cwd=work)[1] == "nothing was cleaned, so no time was spent\n"
+
+
 def test_a_rehearsal_writes_nothing_but_the_summary(work: Path) -> None:
     before = sorted(str(path) for path in work.rglob("*"))
     for arguments in (["--dry-run"], ["--sample", "1"], ["--sample", "100"]):

@@ -11,13 +11,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from cleaner import Cleaner, Result, RuleError
 from cleaner.edits import apply, check
+from cleaner.engine import Laps, Phase
 from cleaner.rules import Configuration, load, load_text
 from cleaner.rules.examples import alone
 
@@ -217,6 +218,15 @@ def test_eight_threads_get_what_one_gets() -> None:
     alone_ = [cleaner(text) for text in texts]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(Cleaner("default"), texts)) == alone_
+
+
+def test_timing_changes_no_result() -> None:
+    cleaner = Cleaner("default")
+    laps = Laps()
+    assert [cleaner.timed(text, laps) for text in SAMPLES] == [cleaner(text) for text in SAMPLES]
+    assert {stage for stage, rule in laps.spent if rule} <= set(get_args(Phase))
+    assert {rule for _, rule in laps.spent if rule} <= {rule.name for rule in cleaner.configuration.rules}
+    assert all(seconds >= 0 for seconds in laps.spent.values())
 
 
 def test_a_result_does_not_depend_on_what_was_cleaned_before() -> None:

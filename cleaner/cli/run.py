@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cleaner.cli.common import Command, check_one_source, plural, resolved_of, rules_options, shown
+from cleaner.cli.common import Command, check_one_source, plural, print_table, resolved_of, rules_options, shown
 
 if TYPE_CHECKING:
     from cleaner.corpus.batch import Failure, Step, Summary
@@ -68,6 +68,7 @@ jobs_option = click.option(
     help="What standard input holds: one text, or JSON Lines.",
 )
 @click.option("--summary", metavar="FILE", type=click.Path(dir_okay=False), help="Write the summary as JSON, too.")
+@click.option("--profile", is_flag=True, help="Tell where the time went, and which rules took most of it.")
 @click.option("-q", "--quiet", is_flag=True, help="Tell nothing but what went wrong.")
 def run(
     inputs: tuple[str, ...],
@@ -86,6 +87,7 @@ def run(
     sample: int | None,
     kind: str,
     summary: str | None,
+    profile: bool,
     quiet: bool,
 ) -> int:
     """Clean files, or all files in folders, into the folder OUT.
@@ -114,7 +116,7 @@ def run(
     from cleaner.engine import Cleaner
 
     piped = "-" in inputs
-    if piped and (len(inputs) > 1 or out is not None or dry_run or sample or quarantine):
+    if piped and (len(inputs) > 1 or out is not None or dry_run or sample or quarantine or profile):
         raise click.UsageError("- stands alone: standard input is cleaned to standard output.")
     if not piped and out is None and not dry_run and not sample:
         raise click.UsageError("Missing option '-o' / '--output'.")
@@ -137,10 +139,14 @@ def run(
         return 1 if failed else 0
     with progress(quiet) as on_progress:
         if out is None or dry_run or sample:
-            done = batch.rehearse(cleaner, inputs, on_progress, options=options, jobs=jobs, sample=sample)
+            done = batch.rehearse(
+                cleaner, inputs, on_progress, options=options, jobs=jobs, sample=sample, profile=profile
+            )
         else:
             note = None if quiet else lambda message: click.echo(shown(message), err=True)
-            done = batch.run(cleaner, inputs, out, on_progress, options=options, jobs=jobs, on_note=note)
+            done = batch.run(
+                cleaner, inputs, out, on_progress, options=options, jobs=jobs, on_note=note, profile=profile
+            )
     print_failures(done.failed, done.errors)
     if summary is not None:
         import json
@@ -153,6 +159,8 @@ def run(
             if not skip.error:
                 click.echo(f"{shown(skip.path)}: skipped: {shown(skip.reason)}", err=True)
         print_summary(done)
+    if profile:
+        print_profile(done)
     if done.without_text and not done.documents:
         click.echo(f"no record has text in `{shown(text_field)}`; name the field with --text-field", err=True)
         return 1
@@ -276,6 +284,17 @@ def print_summary(summary: Summary) -> None:
             told = Text(shown(name) or "(others)")
             sources.add_row(told, Text(f"{documents:,}"), Text(f"{chars:,}"), Text(f"{gone:,}"))
         console.print(sources)
+
+
+def print_profile(summary: Summary) -> None:
+    """Print where the time of all workers went."""
+    total = sum(summary.stages.values())
+    if not total:
+        click.echo("nothing was cleaned, so no time was spent")
+        return
+    for head, spent in (("stage", summary.stages), ("rule", summary.slow_rules)):
+        rows = [[shown(name), f"{seconds:,.2f}", f"{seconds / total:.1%}"] for name, seconds in spent.items()]
+        print_table([head, "seconds", "share"], rows, right=(1, 2))
 
 
 # ------------------------------------------------------------------ restore, verify

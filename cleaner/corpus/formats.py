@@ -31,6 +31,7 @@ from cleaner.corpus.streams import (
 
 __all__ = [
     "FORMATS",
+    "TOO_LONG",
     "Fields",
     "Format",
     "Input",
@@ -48,9 +49,12 @@ __all__ = [
 class Format:
     """A format of files.
 
-    `rest` gives what cleaning leaves alone of a record. `unit` is what a large file is cut by: ``bytes`` (at
-    lines), ``groups`` (of rows), or empty if it is read in one go. With `single`, a file is one document. With
-    `head`, a first record without text says what the others are: no file of the format goes without it.
+    `rest` gives what cleaning leaves alone of a record. `unit` is what a large file is cut by: ``lines`` (at
+    any byte: a part begins with the next line), ``records`` (where one begins, which takes a look at all that
+    comes before), ``groups`` (of rows), or empty if it is read in one go. `starts` takes what a file says, in order,
+    and yields bytes of it where records begin, about one for each block, as long as there is no doubt.
+    With `single`, a file is one document. With `head`, a first record without text says what the others are: no
+    file of the format goes without it.
     """
 
     read: Callable[[Input], Iterator[Record]]
@@ -60,6 +64,7 @@ class Format:
     single: bool = False
     compressed: bool = True
     head: bool = False
+    starts: Callable[[Iterator[bytes]], Iterator[int]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +93,26 @@ def _around_span(record: Record, fields: Fields) -> object:
     return record.raw[:start], record.raw[end:]
 
 
+def _from_start(source: Input) -> Iterator[bytes | Damage]:
+    """Yield what the file says from the start of the part on, at which a record begins."""
+    at, place = source.seek
+    if source.start:
+        source.handle.seek(at)
+    for block in blocks(source.handle, source.codec, at):
+        if isinstance(block, bytes) and place < source.start:
+            left = block[source.start - place :]
+            place += len(block)
+            if left:
+                yield left
+        else:
+            yield block
+
+
 def _lost(damage: Damage) -> Record:
     return Record(damage.start, None, problem=damage.detail, lost=damage)
 
 
-_TOO_LONG = f"longer than {MAX_RECORD >> 20} MiB"
+TOO_LONG = f"longer than {MAX_RECORD >> 20} MiB"
 
 # ------------------------------------------------------------------ text
 
@@ -162,7 +182,7 @@ def _read_text(source: Input) -> Iterator[Record]:
         size += len(block)
         while size > MAX_RECORD:
             data = b"".join(parts)
-            problem = _TOO_LONG
+            problem = TOO_LONG
             yield Record(place, None, data[:MAX_RECORD], problem=problem)
             parts, size, place = [data[MAX_RECORD:]], size - MAX_RECORD, place + MAX_RECORD
     data = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -213,12 +233,13 @@ def _members(data: bytes) -> tuple[dict[str, msgspec.Raw], bytes]:
     raise _Malformed(problem)
 
 
-def _find(data: bytes, path: Sequence[str]) -> tuple[int, int] | None:
-    """Return where the value at `path` stands in the object `data`; None where there is none."""
+def _find(members: dict[str, msgspec.Raw], data: bytes, path: Sequence[str]) -> tuple[int, int] | None:
+    """Return where the value at `path` stands in the object `data` of these members; None where there is none."""
     offset = 0
     after: re.Match[bytes] | None = None
     for depth, name in enumerate(path):
-        members, data = _members(data)
+        if depth:
+            members, data = _members(data)
         if name not in members:
             return None
         at = data.index(b"{") + 1
@@ -279,7 +300,7 @@ def _read_json_lines(source: Input) -> Iterator[Record]:
         if isinstance(line, Damage):
             yield _lost(line)
         elif not line.whole:
-            yield Record(line.place, None, line.data, problem=_TOO_LONG)
+            yield Record(line.place, None, line.data, problem=TOO_LONG)
         elif not line.data.strip():
             yield Record(line.place, None, line.data)
         else:
@@ -288,7 +309,7 @@ def _read_json_lines(source: Input) -> Iterator[Record]:
 
 def _lines_of(source: Input) -> Iterator[Line | Damage]:
     if source.codec or not source.start:
-        yield from lines(blocks(source.handle, source.codec), 0, source.end)
+        yield from lines(_from_start(source), source.start, source.end)
         return
     # The line that the place before the start is in belongs to the part before this one.
     source.handle.seek(source.start - 1)
@@ -296,21 +317,35 @@ def _lines_of(source: Input) -> Iterator[Line | Damage]:
     for line in found:
         if isinstance(line, Line) and line.data.endswith(b"\n"):
             break
+    ended = True
     for line in found:
-        if source.end is not None and isinstance(line, Line) and line.place >= source.end and line.whole:
-            return
+        if isinstance(line, Line):
+            if ended and source.end is not None and line.place >= source.end:
+                return
+            ended = line.data.endswith(b"\n")  # the last piece of one that is too long
         yield line
+
+
+def _line_starts(source: Iterator[bytes]) -> Iterator[int]:
+    place, ended = 0, True
+    for block in source:
+        found = -1 if ended else block.find(b"\n")
+        if ended:
+            yield place
+        elif 0 <= found < len(block) - 1:
+            yield place + found + 1
+        place, ended = place + len(block), block.endswith(b"\n")
 
 
 def _json_record(place: int, raw: bytes, fields: Fields) -> Record:
     mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
     data = raw[mark:]
     try:
-        span = _find(data, fields.text.split("."))
+        members, masked = _members(data)
+        span = _find(members, masked, fields.text.split("."))
         text = None if span is None else _string(data[span[0] : span[1]])
         if text is None or span is None:
             return Record(place, None, raw)
-        members, _ = _members(data)
     except _Malformed as error:
         return Record(place, None, raw, problem=f"not a JSON object: {error}")
     return Record(
@@ -347,18 +382,21 @@ _CSV_FIELDS = {
 
 def _read_csv(source: Input) -> Iterator[Record]:
     """Read records of the first one's shape: RFC 4180, with the delimiter that the names of the fields show."""
-    names: list[str] | None = None
+    names: list[str] = []
     delimiter = b","
+    if source.start:
+        source.handle.seek(0)
+        above = Input(source.handle, source.codec, source.fields)
+        for head in filter(_is_filled, _csv_lines(above)):
+            names, delimiter = _csv_head(head.raw)
+            break
     for record in _csv_lines(source):
-        if record.problem or record.lost or not record.raw.strip():
+        if not _is_filled(record):
             yield record
             continue
         raw = record.raw
-        if names is None:
-            mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
-            line = raw.partition(b"\n")[0]
-            delimiter = max((b",", b"\t", b";"), key=line.count)
-            names = [_csv_value(raw[start:end]) for start, end in _csv_spans(raw, delimiter, mark)]
+        if not names:
+            names, delimiter = _csv_head(raw)
             yield record
             continue
         spans = _csv_spans(raw, delimiter, 0)
@@ -388,6 +426,42 @@ def _read_csv(source: Input) -> Iterator[Record]:
         )
 
 
+def _is_filled(record: Record) -> bool:
+    return not record.problem and not record.lost and bool(record.raw.strip())
+
+
+def _csv_head(raw: bytes) -> tuple[list[str], bytes]:
+    """Return the names of the fields, and what stands between them."""
+    mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
+    line = raw.partition(b"\n")[0]
+    delimiter = max((b",", b"\t", b";"), key=line.count)
+    return [_csv_value(raw[start:end]) for start, end in _csv_spans(raw, delimiter, mark)], delimiter
+
+
+def _csv_starts(source: Iterator[bytes]) -> Iterator[int]:
+    """Yield where records begin: after a line feed before which quotes are even, and after the names."""
+    place = known = 0
+    filled = False
+    odd, ended = 0, True
+    for block in source:
+        found = place if ended and not odd else -1
+        at, quotes = 0, odd
+        while found < 0 and 0 <= (end := block.find(b"\n", at)) < len(block) - 1:
+            quotes ^= block.count(b'"', at, end) & 1
+            at = end + 1
+            if not quotes:
+                found = place + at
+        if max(found, place) - known > MAX_RECORD:
+            return  # a record this long is read in pieces, and its quotes are not counted
+        if found >= 0:
+            known = found
+            if filled:
+                yield found
+        filled = filled or bool(block.strip())
+        odd ^= block.count(b'"') & 1
+        place, ended = place + len(block), block.endswith(b"\n")
+
+
 def _csv_lines(source: Input) -> Iterator[Record]:
     """Yield records as bytes: lines, and what follows them as long as a quote is open."""
     pending: list[Line] = []
@@ -405,7 +479,7 @@ def _csv_lines(source: Input) -> Iterator[Record]:
         size += len(line.data)
         quotes += line.data.count(b'"')
         if size > MAX_RECORD or not line.whole:
-            yield from (Record(one.place, None, one.data, problem=_TOO_LONG) for one in pending)
+            yield from (Record(one.place, None, one.data, problem=TOO_LONG) for one in pending)
         elif quotes % 2:
             continue
         else:
@@ -482,14 +556,22 @@ def short_tag(tag: str) -> str:
 class _Buffer:
     """Bytes of a stream, looked at before they are taken."""
 
-    source: Iterator[bytes | Damage]
+    source: Iterator[bytes] | Iterator[bytes | Damage]
+    place: int = 0  # of what is next
     data: bytes = b""
-    place: int = 0
+    at: int = 0  # of what is next, in `data`
     damage: Damage | None = None
+
+    @property
+    def size(self) -> int:
+        """How many bytes are at hand."""
+        return len(self.data) - self.at
 
     def fill(self, size: int) -> bool:
         """Have `size` bytes at hand; say whether there are as many before the end or damage."""
-        parts, have = [self.data], len(self.data)
+        if self.size >= size:
+            return True
+        parts, have = [self.data[self.at :]], self.size
         while have < size and self.damage is None:
             block = next(self.source, None)
             if block is None:
@@ -499,26 +581,32 @@ class _Buffer:
                 break
             parts.append(block)
             have += len(block)
-        self.data = b"".join(parts)
+        self.data, self.at = b"".join(parts), 0
         return have >= size
 
-    def find(self, what: bytes, start: int, limit: int) -> int:
-        """Return where `what` is after `start`, -1 where it is not in `limit` bytes."""
-        while (found := self.data.find(what, start)) < 0:
-            have = len(self.data)
+    def find(self, what: bytes, limit: int) -> int:
+        """Return how far off `what` is, -1 where it is not in `limit` bytes."""
+        while (found := self.data.find(what, self.at)) < 0:
+            have = self.size
             if have > limit or not self.fill(have + 1):
                 return -1
-        return found
+        return found - self.at
+
+    def look(self, start: int, end: int) -> bytes:
+        """Return bytes that are at hand."""
+        return self.data[self.at + start : self.at + end]
 
     def take(self, size: int) -> bytes:
-        data, self.data = self.data[:size], self.data[size:]
+        """Return the next bytes, and go on behind them."""
+        data = self.look(0, size)
+        self.at += len(data)
         self.place += len(data)
         return data
 
 
 def _read_wet(source: Input) -> Iterator[Record]:
-    buffer = _Buffer(blocks(source.handle, source.codec))
-    while True:
+    buffer = _Buffer(_from_start(source), source.start)
+    while source.end is None or buffer.place < source.end:
         at = buffer.place
         if not buffer.fill(1):
             if buffer.damage is None:
@@ -526,35 +614,56 @@ def _read_wet(source: Input) -> Iterator[Record]:
             yield _lost(buffer.damage)
             buffer.damage = None
             continue
-        end = buffer.find(b"\r\n\r\n", 0, 2**16)
-        header = buffer.data[: end + 4] if end >= 0 else b""
-        length = _LENGTH.search(header)
-        if not header.startswith(b"WARC/") or length is None:
+        header, size = _wet_header(buffer)
+        if size < 0:
             yield Record(at, None, _resync(buffer), problem=f"no WARC record at byte {at}")
             continue
-        size = int(length[1])
         if size > MAX_RECORD:
-            yield Record(at, None, buffer.take(len(header)), problem=_TOO_LONG)
+            yield Record(at, None, buffer.take(len(header)), problem=TOO_LONG)
             left = size + 4
             while left and buffer.fill(1):
                 piece = buffer.take(min(left, MAX_RECORD))
                 left -= len(piece)
-                yield Record(at, None, piece, problem=_TOO_LONG)
+                yield Record(at, None, piece, problem=TOO_LONG)
             continue
         total = len(header) + size + 4
-        if not buffer.fill(total) or buffer.data[total - 4 : total] != b"\r\n\r\n":
+        if not _is_whole(buffer, total):
             problem = f"the WARC record at byte {at} does not end where it should"
             yield Record(at, None, _resync(buffer), problem=problem)
             continue
         yield _wet_record(at, buffer.take(total), len(header), size)
 
 
+def _wet_header(buffer: _Buffer) -> tuple[bytes, int]:
+    """Return the header of the next record, and how many bytes it says that the record has: -1 if there is none."""
+    end = buffer.find(b"\r\n\r\n", 2**16)
+    header = buffer.look(0, end + 4) if end >= 0 else b""
+    length = _LENGTH.search(header)
+    return header, int(length[1]) if header.startswith(b"WARC/") and length is not None else -1
+
+
+def _is_whole(buffer: _Buffer, total: int) -> bool:
+    return buffer.fill(total) and buffer.look(total - 4, total) == b"\r\n\r\n"
+
+
+def _wet_starts(source: Iterator[bytes]) -> Iterator[int]:
+    """Yield where records begin, up to the first that is not as it should be."""
+    buffer = _Buffer(source)
+    while buffer.fill(1):
+        yield buffer.place
+        header, size = _wet_header(buffer)
+        total = len(header) + size + 4
+        if not 0 <= size <= MAX_RECORD or not _is_whole(buffer, total):
+            return
+        buffer.take(total)
+
+
 def _resync(buffer: _Buffer) -> bytes:
     """Take bytes up to what may be the next record."""
-    found = buffer.find(b"\nWARC/1.", 0, MAX_RECORD)
-    data = buffer.take(found + 1 if found >= 0 else max(1, len(buffer.data)))
+    found = buffer.find(b"\nWARC/1.", MAX_RECORD)
+    data = buffer.take(found + 1 if found >= 0 else max(1, buffer.size))
     # What damage cut off must end, so that the next record is found in the output, too.
-    return data + b"\r\n\r\n" if buffer.damage is not None and not buffer.data else data
+    return data + b"\r\n\r\n" if buffer.damage is not None and not buffer.size else data
 
 
 def _wet_record(place: int, raw: bytes, start: int, size: int) -> Record:
@@ -628,9 +737,11 @@ def _parquet_rest(record: Record, fields: Fields) -> object:
 
 
 _TEXT = Format(_read_text, _bytes_writer(_replace_text), lambda record, fields: None, single=True)
-_JSON_LINES = Format(_read_json_lines, _bytes_writer(_replace_json), _around_span, unit="bytes")
-_CSV = Format(_read_csv, _bytes_writer(_replace_csv), _around_span, head=True)
-_WET = Format(_read_wet, _bytes_writer(_replace_wet, cut=True), _wet_rest, head=True)
+_JSON_LINES = Format(_read_json_lines, _bytes_writer(_replace_json), _around_span, unit="lines", starts=_line_starts)
+_CSV = Format(_read_csv, _bytes_writer(_replace_csv), _around_span, unit="records", head=True, starts=_csv_starts)
+_WET = Format(
+    _read_wet, _bytes_writer(_replace_wet, cut=True), _wet_rest, unit="records", head=True, starts=_wet_starts
+)
 _PARQUET = Format(_read_parquet, _parquet_writer, _parquet_rest, unit="groups", compressed=False)
 
 FORMATS: dict[str, Format] = {

@@ -77,8 +77,9 @@ class FailureRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_
 class TaskRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="task"):
     """A task that is done.
 
-    ``[start, end)`` is what it read of its file, in the units of the format, if it did not read it all;
-    `extent` is how many such units it wrote. `sha256` is that of the digests of all it wrote. `sources` has, for
+    ``[start, end)`` is what it read of its file, in the units of the format, if it did not read it all, `seek`
+    where reading began (a byte on the disk, and the one, uncompressed, that stands there); `extent` is how many
+    such units it wrote. `sha256` is that of the digests of all it wrote. `sources` has, for
     hosts and files, the documents, their characters and how many were removed; `rules` how often a rule
     acted and how many characters went. `failed` has the first errors of `errors`.
     """
@@ -88,6 +89,7 @@ class TaskRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     start: Count
     end: int | None
     part: bool
+    seek: tuple[Count, Count]
     extent: Count
     sha256: str
     documents: Count

@@ -279,9 +279,14 @@ class _Handle:
 
     sink: Sink
     closed: bool = False
+    broken: bool = False
 
     def write(self, data: Any) -> int:
-        self.sink.put(bytes(data))
+        # A writer that is given up tries to write its end when it goes, which nobody must hear of.
+        if not self.broken and not self.sink.handle.closed:
+            self.broken = True
+            self.sink.put(bytes(data))
+            self.broken = False
         return len(data)
 
     def tell(self) -> int:

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from cleaner.corpus import work
-from cleaner.corpus.plan import Options
+from cleaner.corpus.plan import Options, survey
 
 if TYPE_CHECKING:
     from cleaner.engine import Cleaner
@@ -40,6 +40,7 @@ class Context:
     options: Options = field(default_factory=Options)
     codec: str = ""
     check: work.Check | None = None
+    profile: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,24 @@ class Lost:
     detail: str
 
 
+def _survey(context: Context, job: Job, mark: work.Mark) -> Any:
+    return survey(job.about, context.options.task_bytes)
+
+
 def _clean(context: Context, job: Job, mark: work.Mark) -> Any:
     assert context.cleaner is not None
     task, limit = job.about
-    return work.clean_task(context.cleaner, task, context.out, context.options, context.codec, job.skip, mark, limit)
+    return work.clean_task(
+        context.cleaner,
+        task,
+        context.out,
+        context.options,
+        context.codec,
+        job.skip,
+        mark,
+        limit,
+        profile=context.profile,
+    )
 
 
 def _join(context: Context, job: Job, mark: work.Mark) -> Any:
@@ -84,6 +99,7 @@ def _put_together(context: Context, job: Job, mark: work.Mark) -> Any:
 
 
 JOBS: dict[str, Callable[[Context, Job, work.Mark], Any]] = {
+    "survey": _survey,
     "clean": _clean,
     "join": _join,
     "verify": _verify,

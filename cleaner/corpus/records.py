@@ -27,13 +27,18 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A file, or the part of one that a task reads: ``[start, end)`` in the units of the format."""
+    """A file, or the part of one that a task reads: ``[start, end)`` in the units of the format.
+
+    Bytes are those of the file uncompressed. `seek` is where reading begins: a byte of the file as it is on the
+    disk, and which byte, uncompressed, stands there; it is of no use where parts are cut by lines or groups.
+    """
 
     handle: BinaryIO
     codec: str
     fields: Fields
     start: int = 0
     end: int | None = None
+    seek: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,13 +18,18 @@ __all__ = [
     "Line",
     "Sink",
     "blocks",
+    "has_members",
     "lines",
+    "members",
     "open_sink",
     "split_name",
 ]
 
-MAX_RECORD = 16 * 2**20  # bytes; what is longer is copied in pieces, so that no input can fill the memory
+# Bytes of a document with its record; what is longer is copied in pieces, so that no input can fill the memory. The
+# default pack takes some 30 times as much to clean natural text: 2 GB for this much.
+MAX_RECORD = 64 * 2**20
 BLOCK = 2**20
+FIRST = 2**16  # bytes; Python makes room for all that is asked for, which for small files takes most of the time
 
 
 class InputError(ValueError):
@@ -56,12 +62,14 @@ class Compressor(Protocol):
 class Codec:
     """A compression: how a member begins, and how to read and write one.
 
-    `step` is how many compressed bytes may be taken at once, so that what they become stays small;
-    `take` gives the bytes out and the compressed bytes not yet used.
+    `begin` tells beginnings from chance, but for those of rare writers. `step` is how many compressed bytes may
+    be taken at once, so that what they become stays small; `take` gives the bytes out and the compressed bytes
+    not yet used.
     """
 
     name: str
     magic: bytes
+    begin: re.Pattern[bytes]
     step: int
     decompressor: Callable[[], Any]
     take: Callable[[Any, bytes], tuple[bytes, bytes]]
@@ -92,6 +100,7 @@ CODECS: dict[str, Codec] = {
     ".gz": Codec(
         "gzip",
         b"\x1f\x8b\x08",
+        re.compile(rb"\x1f\x8b\x08[\0-\x1f].{4}[\0\2\4]", re.DOTALL),
         65536,
         lambda: zlib.decompressobj(31),
         _take_gzip,
@@ -101,6 +110,7 @@ CODECS: dict[str, Codec] = {
     ".zst": Codec(
         "zstd",
         b"\x28\xb5\x2f\xfd",
+        re.compile(rb"\x28\xb5\x2f\xfd"),
         4096,
         lambda: _zstandard().ZstdDecompressor().decompressobj(),
         _take_zstd,
@@ -133,23 +143,45 @@ class Damage:
     detail: str
 
 
-def blocks(handle: BinaryIO, codec: str = "") -> Iterator[bytes | Damage]:
+def blocks(handle: BinaryIO, codec: str = "", at: int = 0) -> Iterator[bytes | Damage]:
     """Yield the content of a file in blocks, uncompressed; where it is damaged, a `Damage`.
 
-    After damage it goes on where the next member of the compression begins, if there is one.
+    After damage it goes on where the next member of the compression begins, if there is one. `at` is where in
+    the file `handle` stands: there, a member must begin.
     """
+    for _, block in members(handle, codec, at):
+        yield block
+
+
+def members(handle: BinaryIO, codec: str = "", at: int = 0) -> Iterator[tuple[int, bytes | Damage]]:
+    """Yield what `blocks` does, each after the byte of the file at which one can begin to read it."""
     if codec:
-        yield from _members(handle, CODECS[codec])
-    else:
-        while block := handle.read(BLOCK):
-            yield block
+        yield from _members(handle, CODECS[codec], at)
+        return
+    size = FIRST
+    while block := handle.read(size):
+        yield at, block
+        at += len(block)
+        size = BLOCK if len(block) == size else FIRST
 
 
-def _members(handle: BinaryIO, codec: Codec) -> Iterator[bytes | Damage]:
+def has_members(handle: BinaryIO, codec: str) -> bool:
+    """Say whether a compressed file seems to have more members than one; the content is not looked at."""
+    begin = CODECS[codec].begin
+    data = handle.read(BLOCK)[1:]
+    while begin.search(data) is None:
+        more = handle.read(BLOCK)
+        if not more:
+            return False
+        data = data[-8:] + more
+    return True
+
+
+def _members(handle: BinaryIO, codec: Codec, position: int) -> Iterator[tuple[int, bytes | Damage]]:
     errors = codec.errors()
     reader: Any = None
-    position = 0  # of `data` in the file
-    data = b""
+    begin = position  # of the member at hand
+    data = b""  # begins at `position`
     while data or (data := handle.read(codec.step)):
         if reader is None:
             padding = len(data) - len(data.lstrip(b"\0"))  # tapes, and some tools, fill up with zeros
@@ -159,27 +191,28 @@ def _members(handle: BinaryIO, codec: Codec) -> Iterator[bytes | Damage]:
             if len(data) < len(codec.magic):
                 data += handle.read(codec.step)
             reader = codec.decompressor()
+            begin = position
         try:
             block, rest = codec.take(reader, data)
         except errors as error:
             start = position
             data, position = _next_member(handle, codec, data, position)
-            yield Damage(start, position, f"{codec.name} is damaged at byte {start}: {_words(error)}")
+            yield begin, Damage(start, position, f"{codec.name} is damaged at byte {start}: {_words(error)}")
             reader = None
             continue
         position += len(data) - len(rest)
         data = rest
         if block:
-            yield block
+            yield begin, block
         if reader.eof:
             reader = None
     while reader is not None and not reader.eof:
         # What zlib holds back for want of room comes out without more input.
         block = reader.decompress(b"", BLOCK) if codec.name == "gzip" else b""
         if not block:
-            yield Damage(position, position, f"{codec.name} ends early, at byte {position}")
+            yield begin, Damage(position, position, f"{codec.name} ends early, at byte {position}")
             return
-        yield block
+        yield begin, block
 
 
 def _words(error: Exception) -> str:

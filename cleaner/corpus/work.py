@@ -7,6 +7,7 @@ place, whole, when a function returns; a task that is interrupted can be done ag
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import time
@@ -32,7 +33,7 @@ from cleaner.audit import (
     verify_document,
 )
 from cleaner.corpus.files import AUDIT_FOLDER, Source, is_safe_name, path_of, quarantine_of
-from cleaner.corpus.formats import Format, format_of
+from cleaner.corpus.formats import TOO_LONG, Format, format_of
 from cleaner.corpus.journal import FailureRow, FileRow, TaskRow, task_path
 from cleaner.corpus.plan import Options, Task
 from cleaner.corpus.records import Fields, Input, Record, Writer
@@ -77,11 +78,15 @@ Mark = Callable[[int, int], None]  # is told the number of the record at hand, a
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What comes of cleaning a task: its row, how many seconds it took, and how many of them the audit."""
+    """What comes of cleaning a task: its row, how many seconds it took, and how many of them the audit.
+
+    `spent` tells more, if it was asked for: seconds by stage and rule.
+    """
 
     row: TaskRow
     seconds: float
     audit_seconds: float
+    spent: Mapping[tuple[str, str], float]
 
 
 @dataclass(slots=True)
@@ -171,7 +176,8 @@ def clean_record(
     A document on which the engine fails stays, flagged; so does one that is `broken`: workers died of it.
     """
     if record.text is None:
-        flag = FlagRow("corrupt" if record.lost else "malformed", None, record.problem, error=True)
+        kind = "corrupt" if record.lost else "oversize" if record.problem == TOO_LONG else "malformed"
+        flag = FlagRow(kind, None, record.problem, error=True)
         if (
             isinstance(record.raw, bytes)
             and record.encoding == "utf-8"
@@ -187,7 +193,7 @@ def clean_record(
         if broken:
             raise RuntimeError("the process that cleaned it died, twice")
         result = cleaner(record.text, url=record.url, language=record.language or language)
-        clean = result.text.encode(encoding, "surrogatepass")
+        clean = result.text.encode(encoding, "surrogatepass") if result.edits else original
         return (
             result.text if result.edits else None,
             document_rows(name, source, encoding, result, original=original, clean=clean, **told),
@@ -230,8 +236,12 @@ def clean_task(
     skip: frozenset[int],
     mark: Mark,
     limit: int | None = None,
+    *,
+    profile: bool = False,
 ) -> Done:
     """Clean the files of `task` into `out`; return what is to be noted.
+
+    With `profile`, it says where the time went.
 
     Records whose number is in `skip` are left as they are: they made workers die. With an empty `out`, nothing
     is written, and no more than `limit` documents are cleaned. Raises `OSError` where the output cannot be
@@ -246,12 +256,20 @@ def clean_task(
     base = task_path(out, task.key)
     begun = time.perf_counter()
     cleaning = documenting = 0.0
+    laps = None
+    if profile:
+        from cleaner.engine import Laps
+
+        laps = Laps()
 
     def timed(text: str, *, url: str | None, language: str | None) -> Result:
         nonlocal cleaning
         before = time.perf_counter()
         try:
-            return cleaner(text, url=url, language=language)
+            if laps is None:
+                return cleaner(text, url=url, language=language)
+            laps.add("audit")
+            return cleaner.timed(text, laps, url=url, language=language)
         finally:
             cleaning += time.perf_counter() - before
 
@@ -267,7 +285,7 @@ def clean_task(
             rejected = _Rejected(out, file.name, task.start)
             try:
                 with open_read(file.path) as reading, create(temporary) as writing, ExitStack() as stack:
-                    source = Input(reading, codec_in, options.fields, task.start, task.end)
+                    source = Input(reading, codec_in, options.fields, task.start, task.end, task.seek)
                     sink = open_sink(writing, source.codec)
                     writer = chosen.writer(sink, source)
                     aside = None
@@ -280,6 +298,8 @@ def clean_task(
                     for record in _records(source, chosen):
                         mark(number, done)
                         done += _length(record)
+                        if laps is not None:
+                            laps.add("read")
                         before = time.perf_counter()
                         text = None
                         if record.text is not None or record.problem:
@@ -295,6 +315,8 @@ def clean_task(
                             tally.without_text += bool(
                                 record.raw if not isinstance(record.raw, bytes) else record.raw.strip()
                             )
+                        if laps is not None:
+                            laps.add("audit")
                         if record.lost is None:
                             try:
                                 writer.put(record, text)
@@ -309,18 +331,22 @@ def clean_task(
                                 aside.put(record)
                             elif chosen.head and not record.place and not rows:
                                 aside.head = record
+                        if laps is not None:
+                            laps.add("write")
                         if rows:
                             before = time.perf_counter()
                             tally.count(rows, _source_of(record, file))
                             audit.put(b"".join(map(encode_row, rows)))
                             documenting += time.perf_counter() - before
+                        if laps is not None:
+                            laps.add("audit")
                         number += 1
                         if limit is not None and tally.documents >= limit:
                             break
                     mark(-1, done)
                     writer.close()
                     apart = aside.close() if aside is not None else -1
-                extent = getattr(writer, "groups", sink.size)
+                extent = getattr(writer, "groups", sink.written)
                 hashed.update(sink.sha256.digest())
                 clean_bytes += sink.size
                 if aside is not None and apart >= 0:
@@ -343,12 +369,15 @@ def clean_task(
         put_in_place(out, f"{base}.audit", moves, task.part)
         for path in stale:
             remove(path)
+    if laps is not None:
+        laps.add("write")
     row = TaskRow(
         key=task.key,
         files=tuple(files),
         start=task.start,
         end=task.end,
         part=task.part,
+        seek=task.seek,
         extent=extent if task.part else 0,
         sha256=hashed.hexdigest(),
         documents=tally.documents,
@@ -366,7 +395,7 @@ def clean_task(
         errors=tally.errors,
         failed=tuple(tally.failed),
     )
-    return Done(row, time.perf_counter() - begun, documenting - cleaning)
+    return Done(row, time.perf_counter() - begun, documenting - cleaning, laps.spent if laps is not None else {})
 
 
 def _create(path: str) -> AbstractContextManager[BinaryIO]:
@@ -385,8 +414,8 @@ def lost_task(task: Task, detail: str) -> TaskRow:
     files = tuple(FileRow(file.name, file.size, file.stamp, -1) for file in task.files)
     failed = tuple(FailureRow(_sayable(file.name), "unreadable", detail) for file in task.files)
     return TaskRow(
-        key=task.key, files=files, start=task.start, end=task.end, part=task.part, extent=0, sha256="",
-        documents=0, changed=0, edits=0, chars=0, clean_chars=0, bytes=task.size, clean_bytes=0, audit_bytes=0,
+        key=task.key, files=files, start=task.start, end=task.end, part=task.part, seek=task.seek, extent=0,
+        sha256="", documents=0, changed=0, edits=0, chars=0, clean_chars=0, bytes=task.size, clean_bytes=0, audit_bytes=0,
         without_text=0, rules={}, sources={}, flags={}, errors=len(files), failed=failed[:FAILURES],
     )  # fmt: skip
 
@@ -497,7 +526,8 @@ def join_parts(out: str, name: str, keys: Sequence[str], apart: Sequence[str]) -
     flagged = [task_path(out, f"{key}.apart") for key in apart]
     # As long as the first part is there, nothing has been removed: whoever finds it can do all this again.
     if flagged:
-        _write_together(name, flagged, quarantine_of(out, name))
+        head = b"" if keys[0] in apart else _head(name, parts[0])
+        _write_together(name, flagged, quarantine_of(out, name), head)
     else:
         remove(quarantine_of(out, name))
     size = put_together(name, parts, path_of(out, name))
@@ -514,10 +544,30 @@ def put_together(name: str, parts: Sequence[str], to: str) -> int:
     return size_of(to)
 
 
-def _write_together(name: str, parts: Sequence[str], to: str) -> None:
+def _head(name: str, part: str) -> bytes:
+    """Return the first record of a file, as its first part has it, if no file of the format goes without."""
+    chosen, codec = format_of(name), split_name(name)[1]
+    if not chosen.head:
+        return b""
+    out = io.BytesIO()
+    with open_read(part) as handle:
+        source = Input(handle, codec, Fields())
+        sink = open_sink(out, codec)
+        writer = chosen.writer(sink, source)
+        first = next(chosen.read(source), None)
+        if first is None or _is_document(first):
+            return b""
+        writer.put(first, None)
+        writer.close()
+    return out.getvalue()
+
+
+def _write_together(name: str, parts: Sequence[str], to: str, head: bytes = b"") -> None:
     temporary = f"{parts[0]}.joined"
     make_folder(os.path.dirname(to))
     with write_whole(to if is_remote(to) else temporary) as handle:
+        handle.write(head)
+        handle.flush()
         if format_of(name).unit == "groups":
             from cleaner.corpus.parquet import join
 
@@ -543,12 +593,16 @@ def _copy(reading: BinaryIO, writing: BinaryIO) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A task of a finished run: its row, where its rows of the audit stand, and where it begins in its file."""
+    """A task of a finished run: its row, where its rows of the audit stand, and where it begins in its clean file.
+
+    `start` is in the units of the format, `seek` as in `Input`.
+    """
 
     row: TaskRow
     audit: str
     codec: str
     start: int = 0
+    seek: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -641,12 +695,12 @@ def _open(part: Part, file: str, check: Check, *, originals: bool) -> _Pair:
         raise AuditError(f"the clean file cannot be read: {error.strerror or error}") from None
     close.append(handle.close)
     end = None if whole else part.start + part.row.extent
-    clean = chosen.read(Input(handle, codec, check.fields, part.start, end))
+    clean = chosen.read(Input(handle, codec, check.fields, part.start, end, part.seek))
     original = None
     if originals and check.originals is not None and file in check.originals:
         first = open_read(check.originals[file])
         close.append(first.close)
-        original = chosen.read(Input(first, codec, check.fields, part.row.start, part.row.end))
+        original = chosen.read(Input(first, codec, check.fields, part.row.start, part.row.end, part.row.seek))
     return _Pair(file, chosen, clean, original, close)
 
 
@@ -774,7 +828,7 @@ def _ended(pair: _Pair) -> Iterator[tuple[str, str]]:
 
 def _digest_problems(part: Part, check: Check) -> Iterator[tuple[str, str]]:
     """Compare all bytes that a task wrote: of what is no text, too."""
-    if part.row.part and format_of(part.row.files[0].name).unit != "bytes":
+    if part.row.part and format_of(part.row.files[0].name).unit == "groups":
         return
     hashed = hashlib.sha256()
     for file in part.row.files:
@@ -784,7 +838,7 @@ def _digest_problems(part: Part, check: Check) -> Iterator[tuple[str, str]]:
         left = file.written
         try:
             with open_read(path_of(check.out, file.name)) as handle:
-                handle.seek(part.start)
+                handle.seek(part.seek[0])
                 while data := handle.read(min(left, 2**20) if part.row.part else 2**20):
                     one.update(data)
                     left -= len(data)
