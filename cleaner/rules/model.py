@@ -56,8 +56,8 @@ class Phrase:
 class Range:
     """``low..high``, both included; `share` says that they are shares 0..1 and not counts."""
 
-    low: float
-    high: float
+    low: int | float  # as the cache must know: what was a whole number stays one
+    high: int | float
     share: bool = False
 
     def __contains__(self, value: float) -> bool:
@@ -68,7 +68,7 @@ class Range:
 class Position:
     """Among the first or last `amount` lines, or, with `share`, that share (0..1) of them."""
 
-    amount: float
+    amount: int | float
     share: bool = False
 
 
