@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cleaner import Cleaner
-from cleaner.rules import Configuration, RuleError, load, load_file, load_text, pack_files
+from cleaner.rules import Configuration, RuleError, load, load_file, pack_files
 from cleaner.rules.cache import cache_directory, without_examples
 from cleaner.rules.layers import resolve, resolve_file
 
@@ -47,9 +47,9 @@ rules:
   examples: [{in: "a \\nb", out: "a\\nb"}, {keep: a b}]
 """
 OURS = """
-extends: [social, ./base.yaml]
+extends: [core, ./base.yaml]
 guard: 90%
-disable: ['social/share-bar']
+disable: [core/repeated-line]
 override: {base/ours: {budget: 80%}}
 sites: {example.com: {override: {base/next: {run.gap: 2}}}}
 """
@@ -227,8 +227,8 @@ def test_a_pipe_is_read_once() -> None:
 @given(st.data())
 def test_a_damaged_file_is_read_anew(cache: Path, data: st.DataObject) -> None:
     """Wherever bytes are changed, cut or added, and even where the checksum is made to fit."""
-    wanted = without_examples(resolve_file("ours.yaml").configuration)
-    load_file("ours.yaml")
+    wanted = without_examples(resolve_file("base.yaml").configuration)
+    load_file("base.yaml")
     (file,) = kept(cache)
     whole = file.read_bytes()
     believed = data.draw(st.booleans())
@@ -246,11 +246,11 @@ def test_a_damaged_file_is_read_anew(cache: Path, data: st.DataObject) -> None:
     if believed:
         # Somebody who may write here may write other rules: what is promised is rules of the right types, or these.
         spoil(file, bytes(inside))
-        assert isinstance(load_file("ours.yaml"), Configuration)
+        assert isinstance(load_file("base.yaml"), Configuration)
         file.unlink()
     else:
         file.write_bytes(bytes(inside))
-        assert same(load_file("ours.yaml"), wanted)
+        assert same(load_file("base.yaml"), wanted)
         assert file.read_bytes() == whole  # and is whole again
 
 
