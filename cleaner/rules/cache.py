@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from cleaner import __version__
 from cleaner.rules import model
 from cleaner.rules.model import Configuration, Phrase, Test
 from cleaner.rules.nodes import LARGEST_FILE, Place
@@ -69,8 +70,8 @@ def cached(request: Sequence[str], resolve: Callable[[], Resolved]) -> Configura
         place = _place(request)
     if place is not None:
         with suppress(Exception):  # what is wrong with a file that anybody may have written can be of any kind
-            files, configuration = _unpacked(_read(place))
-            if all(_digest(path) == digest for path, digest in files.items()):
+            read, configuration = _unpacked(_read(place))
+            if all(_digest(path) == digest for path, digest in read.items()):
                 return configuration
     resolved = resolve()
     try:
@@ -93,8 +94,9 @@ def _place(request: Sequence[str]) -> str | None:
         return None
     here = Path(__file__).parent
     # The code itself, because a checkout changes without its version; and `regex`, which says what is a pattern.
-    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(here.glob("*.py"))]
-    code += [sys.version, hashlib.sha256((here.parent / "text.py").read_bytes()).hexdigest(), _stamp_of_regex()]
+    files = [*sorted(here.glob("*.py")), here.parent / "text.py"]
+    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    code += [__version__, sys.version, _stamp_of_regex()]
     packs = [f"{name}\0{path}" for name, path in pack_files().items()]
     key = hashlib.sha256(repr((request, code, packs)).encode("utf-8", "surrogatepass")).hexdigest()
     return os.path.join(directory, f"{key[:40]}.rules")
@@ -148,7 +150,7 @@ def _write(place: str, data: bytes) -> None:
         os.mkdir(directory, 0o700)
     if not _is_ours(directory):
         return
-    handle, temporary = tempfile.mkstemp(dir=directory)
+    handle, temporary = tempfile.mkstemp(".rules", dir=directory)
     try:
         with open(handle, "wb") as stream:
             stream.write(hashlib.sha256(data).digest() + data)

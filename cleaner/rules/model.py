@@ -86,7 +86,7 @@ class Test:
 
     The value's type follows from the key: phrases, a pattern, a range, tests. The keys ``all`` and ``any``
     hold a tuple of tests. `case` says that phrases and patterns are case-sensitive. `widened` is what
-    `cleaner.rules.patterns.widen` makes of a pattern (empty: nothing), where that is known already.
+    `cleaner.rules.patterns.widen` makes of a pattern (empty: nothing); only the cache knows it beforehand.
     """
 
     key: str
