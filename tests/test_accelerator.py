@@ -248,6 +248,26 @@ def test_patterns_see_every_character_alike(pattern: str, case: bool) -> None:
     assert not missed, [f"{ord(one):x}" for one in missed[:20]]
 
 
+@pytest.mark.parametrize("key", ["is", "starts"])
+def test_a_long_phrase_may_be_cut_anywhere(key: str) -> None:
+    """The finder looks at the first characters only, and one character may fold to several or several to one."""
+    for written, others in (
+        ("ß", "ß ẞ ss SS"),
+        ("...", "… ... .."),
+        ("'", "’ ʼ"),
+        ("é", "é É e\u0301"),
+        ("  ", "\u00a0 \u3000"),
+    ):
+        for length in range(1, 40):
+            before = ("kleiner text " * 4)[:length].strip()
+            check = compile_test(model.Test(key, (Phrase(f"{before}{written}erlesen bis morgen"),), HERE))
+            scanner = build_scanner([check.scan])
+            units = units_of("\n".join(f"{before}{other}erlesen bis morgen" for other in others.split(" ")))
+            passed = {index for index in range(len(units.texts)) if check.run(units, index) is not None}
+            assert passed <= set(scanner.candidates(units).get(0, ())), (before, written)
+            assert passed
+
+
 # ------------------------------------------------------------------ without it
 
 

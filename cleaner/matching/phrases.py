@@ -271,10 +271,10 @@ def heads_for_scan(whole: Iterable[Phrase], heads: Iterable[Phrase]) -> bytes:
     for phrase in whole:
         text, start, end = _folded(phrase.text)
         text = text[start:end] or text
-        (full if len(text) <= _HEAD else cut).add(text[:_HEAD].rstrip())
+        (full if len(text) <= _HEAD else cut).add(_head(text))
     for phrase in heads:
         text = _folded(phrase.text)[0]
-        (starting if len(text) <= _HEAD else cut).add(text[:_HEAD].rstrip())
+        (starting if len(text) <= _HEAD else cut).add(_head(text))
     around = rf"(?-i:[{_ASCII_EDGE}\x80-\xff]*)"
     branches = [
         f"(?:{_one_of(texts, False, edged, _BYTES)}){tail}"
@@ -282,6 +282,12 @@ def heads_for_scan(whole: Iterable[Phrase], heads: Iterable[Phrase]) -> bytes:
         if texts
     ]
     return f"(?ism)^{around}(?:{'|'.join(branches)})".encode("ascii")
+
+
+def _head(text: str) -> str:
+    """Return what the finder looks at of a folded phrase; the two `s` of a folded `ß` stay together."""
+    head = text[:_HEAD].rstrip()
+    return head.rstrip("s") or text if text.startswith("s", _HEAD) else head
 
 
 def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
