@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
@@ -26,7 +27,7 @@ from cleaner.matching.scan import Hits, Scanner, build_scanner
 from cleaner.matching.units import Kind, Units, document_unit, line_units, paragraph_units
 from cleaner.repair import OPERATIONS
 from cleaner.rules.load import load, load_file, load_text
-from cleaner.rules.model import RISKS, Configuration, Rule, inner_tests, own_tests, span_locator
+from cleaner.rules.model import RISKS, Configuration, Rule, Test, inner_tests, own_tests, span_locator
 from cleaner.rules.nodes import Problem, RuleError, nearest
 from cleaner.rules.patterns import expand
 from cleaner.text import Lines, word_count
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Cleaner", "Flag", "Result", "changes_of", "clean_of"]
 
 Phase = Literal["fix", "span", "line", "run", "duplicate", "spacing"]
-PHASES: tuple[Phase, ...] = ("fix", "span", "line", "run", "duplicate", "spacing")
-_REMOVING: frozenset[Phase] = frozenset({"line", "run", "duplicate"})
+_REMOVING: tuple[Phase, ...] = ("line", "run", "duplicate")
+_ROUNDS = 10  # at most; hardly any text takes more than three
 TIME_LIMIT = 5.0  # seconds that a document's patterns may take, and as much again for each million characters
 
 
@@ -96,6 +97,7 @@ class _Compiled:
     spans: Callable[[Units, int], list[Span]] | None
     options: Any
     priority: tuple[int, int, str]  # lower risk, later layer, id
+    creeps: bool  # asked again when lines have gone, it could eat its way through a text
     units: Kind  # what the match looks at; a span rule looks at lines
 
 
@@ -113,14 +115,27 @@ def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
         find_spans(locator) if locator is not None else None,
         options,
         (RISKS.index(rule.risk), -rule.layer, rule.name),
+        _creeps(rule),
         "line" if rule.unit == "span" else rule.unit,
+    )
+
+
+def _tests(rule: Rule) -> list[Test]:
+    return [*inner_tests(rule.match), *inner_tests(rule.unless), *inner_tests(rule.run.then if rule.run else None)]
+
+
+def _creeps(rule: Rule) -> bool:
+    """Tell whether line after line could come to pass a rule, because it stands beside the same neighbour now, or last."""
+    wanted = [*inner_tests(rule.match), *inner_tests(rule.run.then if rule.run else None)]
+    return any(test.key in ("previous", "next") for test in _tests(rule)) or any(
+        test.key in ("first", "last") and not test.value.share for test in wanted
     )
 
 
 def _phase(rule: Rule) -> Phase:
     if rule.action == "fix":
         return OPERATIONS[rule.operation or ""].phase
-    tests = [*inner_tests(rule.match), *inner_tests(rule.unless), *inner_tests(rule.run.then if rule.run else None)]
+    tests = _tests(rule)
     if any(test.key == "duplicate" for test in tests):
         return "duplicate"
     if rule.run is not None:
@@ -221,6 +236,12 @@ class _Work:
     flags: list[Flag] = field(default_factory=list)
     kept: list[tuple[int, int]] = field(default_factory=list)  # protected stretches, in the snapshot's coordinates
     removed_words: int = 0
+    spent: Counter[str] = field(default_factory=Counter)  # words that rules with a budget removed
+    over: set[str] = field(default_factory=set)  # rules that wanted more than their budget
+    gaps: list[tuple[int, str]] = field(
+        default_factory=list
+    )  # where creeping rules took lines, in the snapshot's coordinates
+    spent: Counter[str] = field(default_factory=Counter)  # words that rules with a budget removed, by rule
     steps: list[Step] | None = None  # filled only where somebody asks why
 
 
@@ -299,11 +320,12 @@ class Cleaner:
         }
         self._keepers = [rule for rule in self._compiled if rule.rule.action == "keep"]
         self._unmatched = {
-            phase: [rule for rule in self._compiled if rule.phase == phase and rule.match is None] for phase in PHASES
+            phase: [rule for rule in self._compiled if rule.phase == phase and rule.match is None]
+            for phase in get_args(Phase)
         }
         self._kinds: dict[Phase, list[Kind]] = {
             phase: [kind for kind, rules in self._of_kind.items() if any(rule.phase == phase for rule in rules)]
-            for phase in PHASES
+            for phase in get_args(Phase)
         }
         self._place = {id(rule): place for rules in self._of_kind.values() for place, rule in enumerate(rules)}
 
@@ -341,27 +363,41 @@ class Cleaner:
         work = _Work(text, _Snapshot(Lines.of(text), language, deadline), scope, steps=steps)
         if not text:
             return work
-        for phase in PHASES:
-            if phase == "span":
-                self._protect(work)
-            wishes: list[_Wish] = []
-            for compiled in self._awake(work, phase):
-                if compiled.rule.action == "keep":
-                    continue
-                if compiled.rule.action == "flag":
-                    self._flag(work, compiled)
-                elif compiled.rule.action == "fix":
-                    wishes.extend(self._fixes(work, compiled))
-                else:
-                    wishes.extend(self._matches(work.snapshot, compiled))
-            snapshot, edits, kept = work.snapshot, work.edits, work.kept
-            chosen = _carry_out(work, phase, wishes) if wishes else []
-            if work.steps is not None:
-                rules = tuple(one for one in self._compiled if one.phase == phase and scope.admits(one))
-                work.steps.append(
-                    Step(phase, snapshot.units, tuple(edits), rules, tuple(wishes), tuple(chosen), tuple(kept))
-                )
+        self._run(work, "fix")
+        self._protect(work)
+        self._run(work, "span")
+        # Some lines are only seen for what they are when those around them are gone: again, until no line goes.
+        for again in range(_ROUNDS):
+            changed = [self._run(work, phase, again=again > 0) for phase in _REMOVING]
+            if not any(changed):
+                lines = len(work.snapshot.lines.texts)
+                self._run(work, "spacing")
+                if len(work.snapshot.lines.texts) == lines:
+                    break
         return work
+
+    def _run(self, work: _Work, phase: Phase, *, again: bool = False) -> bool:
+        """Take a document through one phase; tell whether it changed anything."""
+        wishes: list[_Wish] = []
+        for compiled in self._awake(work, phase):
+            if compiled.rule.action == "keep" or (again and compiled.rule.action in ("flag", "replace")):
+                continue
+            if compiled.rule.action == "flag":
+                self._flag(work, compiled)
+            elif compiled.rule.action == "fix":
+                wishes.extend(self._fixes(work, compiled))
+            else:
+                wishes.extend(self._matches(work.snapshot, compiled))
+        if again:
+            wishes = [wish for wish in wishes if not _goes_on(work, wish)]
+        snapshot, edits, kept = work.snapshot, work.edits, work.kept
+        chosen = _carry_out(work, phase, wishes) if wishes else []
+        if work.steps is not None and not (again and not chosen):
+            rules = tuple(one for one in self._compiled if one.phase == phase and work.scope.admits(one))
+            work.steps.append(
+                Step(phase, snapshot.units, tuple(edits), rules, tuple(wishes), tuple(chosen), tuple(kept))
+            )
+        return work.snapshot is not snapshot
 
     def trace(self, text: str, *, url: str | None = None, language: str | None = None) -> list[Step]:
         """Clean a text and return every phase as it went, for explanations; the document guard is left aside."""
@@ -577,6 +613,10 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
     pieces.append(text[position:])
     moved = OffsetMap.of(edits)
     work.kept = [(moved.to_clean(start), moved.to_clean(end)) for start, end in work.kept]
+    work.gaps = [(moved.to_clean(at), name) for at, name in work.gaps]
+    work.gaps += [
+        (moved.to_clean(wish.start), wish.rule.rule.name) for wish in chosen if wish.lines and wish.rule.creeps
+    ]
     work.edits = compose(work.original, work.edits, edits)
     # Where whole lines went and nothing else, what the others hit is known.
     only_lines = all(wish.lines is not None and wish.rule.rule.action == "drop" for wish in chosen)
@@ -585,6 +625,17 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
         hits["line"] = work.snapshot.hits["line"]
     work.snapshot = _Snapshot(Lines.of("".join(pieces)), work.snapshot.language, work.snapshot.deadline, hits)
     return chosen
+
+
+def _goes_on(work: _Work, wish: _Wish) -> bool:
+    """Tell whether a rule that took lines before now wants those beside them: what it took must not make it take more."""
+    if wish.lines is None or not any(name == wish.rule.rule.name for _, name in work.gaps):
+        return False
+    lines, filled = work.snapshot.lines, work.snapshot.lines.filled
+    before, after = bisect_left(filled, wish.lines[0]) - 1, bisect_right(filled, wish.lines[1])
+    start = lines.end(filled[before]) if before >= 0 else 0
+    end = lines.starts[filled[after]] if after < len(filled) else len(lines.text)
+    return any(start <= at <= end for at, name in work.gaps if name == wish.rule.rule.name)
 
 
 def _with_lines(evidence: Evidence, earlier: OffsetMap, lines: Lines) -> dict[str, Any]:
@@ -633,25 +684,24 @@ def _settle(wishes: Iterable[_Wish]) -> list[_Wish]:
 def _within_budgets(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
     """Settle the wishes; take back those of a rule that would remove more than its budget, and settle again."""
     while True:
-        chosen = _settle(wishes)
-        limited = {wish.rule.rule.name: wish.rule.rule.budget for wish in chosen if wish.rule.rule.budget is not None}
-        if not limited:
-            return chosen
-        over = ""
-        for name, budget in limited.items():
-            words = sum(
-                word_count(work.snapshot.lines.text[wish.start : wish.end])
-                for wish in chosen
-                if wish.rule.rule.name == name
-            )
-            share = _share_over(words, work.original, budget)
+        chosen = _settle(wish for wish in wishes if wish.rule.rule.name not in work.over)
+        spent: Counter[str] = Counter()
+        budgets: dict[str, float] = {}
+        for wish in chosen:
+            rule = wish.rule.rule
+            if rule.budget is not None:
+                budgets[rule.name] = rule.budget
+                spent[rule.name] += word_count(work.snapshot.lines.text[wish.start : wish.end])
+        for name, words in spent.items():
+            share = _share_over(work.spent[name] + words, work.original, budgets[name])
             if share is not None:
-                over = name
-                work.flags.append(Flag("budget", name, f"{share:.1%} of the words would go, more than {budget:.0%}"))
+                detail = f"{share:.1%} of the words would go, more than {budgets[name]:.0%}"
+                work.flags.append(Flag("budget", name, detail))
+                work.over.add(name)
                 break
-        if not over:
+        else:
+            work.spent.update(spent)
             return chosen
-        wishes = [wish for wish in wishes if wish.rule.rule.name != over]
 
 
 def _share_over(words: int, text: str, limit: float) -> float | None:
