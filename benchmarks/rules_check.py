@@ -15,8 +15,8 @@ from typing import Any
 
 from cleaner.engine import changes_of, clean_of
 from cleaner.rules.examples import check_examples
+from cleaner.rules.layers import resolve_file
 from cleaner.rules.lint import lint
-from cleaner.rules.load import resolve_file
 
 SENTENCE = "The council met on Monday to talk about the bridge that had been closed since the spring."
 CLOSING = "Nobody in the room had a better plan, and so the meeting ended before ten."

@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
-import regex
 
 from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore
 from cleaner.matching.duplicates import repeated
@@ -29,13 +27,16 @@ from cleaner.matching.scan import Hits, Scanner, build_scanner
 from cleaner.matching.units import Kind, Units, document_unit, line_units, paragraph_units
 from cleaner.repair import OPERATIONS
 from cleaner.rules.carry import read_resolved, write_resolved
-from cleaner.rules.examples import Changes, Clean
 from cleaner.rules.load import load, load_file, load_text
-from cleaner.rules.model import RISKS, Configuration, Rule, Test, inner_tests, own_tests
+from cleaner.rules.model import RISKS, Configuration, Rule, Test, inner_tests, own_tests, span_locator
 from cleaner.rules.nodes import Problem, RuleError, nearest
-from cleaner.rules.parse import span_locator
 from cleaner.rules.patterns import expand
 from cleaner.text import Lines, word_count
+
+if TYPE_CHECKING:
+    import regex
+
+    from cleaner.rules.examples import Changes, Clean
 
 __all__ = ["Cleaner", "Flag", "Laps", "Result", "changes_of", "clean_of"]
 
@@ -572,8 +573,12 @@ def changes_of(configuration: Configuration) -> Changes:
 
 
 def _host(url: str | None) -> str:
+    if not url:
+        return ""
+    from urllib.parse import urlsplit
+
     try:
-        return (urlsplit(url or "").hostname or "").rstrip(".")
+        return (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:  # not an address after all
         return ""
 

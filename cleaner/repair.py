@@ -11,8 +11,6 @@ nothing in their own result. A line ends at LF, CRLF or a lone CR; every other c
 
 from __future__ import annotations
 
-import html
-import html.entities
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
@@ -485,7 +483,9 @@ def _entity(match: re.Match[str], angle_brackets: bool) -> tuple[int, str] | Non
     if match["amps"] is None:
         return match.end(), "&"
     if name is not None:
-        after = html.entities.html5.get(f"{name};", "")
+        from html.entities import html5
+
+        after = html5.get(f"{name};", "")
         if not after and len(match["amps"]) > 1:  # `&amp;` before a word that is no entity
             return match.end("amps"), "&"
     else:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate, zip_longest
 
 __all__ = [
@@ -260,6 +260,8 @@ def strip_edges(folded: str) -> tuple[int, int]:
     >>> "↗ share:"[start:end]
     'share'
     """
+    if folded and "a" <= folded[0] <= "z" and "a" <= folded[-1] <= "z":  # as most texts do
+        return 0, len(folded)
     head = _EDGES.match(folded)
     start = head.end() if head else 0
     if start == len(folded):
@@ -268,7 +270,8 @@ def strip_edges(folded: str) -> tuple[int, int]:
     return start, len(folded) - (tail.end() if tail else 0)
 
 
-_UNSPACED = re.compile(
+# Classes that span whole scripts take milliseconds to compile: when first needed.
+_UNSPACED = (
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
 )
@@ -276,7 +279,12 @@ _UNSPACED = re.compile(
 
 def is_unspaced(character: str) -> bool:
     """Tell whether a character is of a script that puts no spaces between words (Han, kana, Thai, Lao, Khmer, Burmese)."""
-    return _UNSPACED.match(character) is not None
+    return _compiled(_UNSPACED).match(character) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 # ------------------------------------------------------------------ counts and shapes
@@ -292,12 +300,12 @@ def word_count(text: str) -> int:
     >>> word_count("He said – twice – 你好 ok")
     6
     """
-    if text.isascii() or not _UNSPACED.search(text):
+    if text.isascii() or not (unspaced := _compiled(_UNSPACED)).search(text):
         count = len(text.split())
         # Most texts have no stretch of mere punctuation, and then nothing is looked at twice.
         return count - len(_NO_WORD.findall(text)) if count and _NO_WORD.search(text) else count
-    apart, unspaced = _UNSPACED.subn(" ", text)
-    return unspaced + word_count(apart)
+    apart, count = unspaced.subn(" ", text)
+    return count + word_count(apart)
 
 
 _CLOSERS = "\"'”’»›)]}）」』】〉》*_\u200b\u200d\ufe0f \t\u00a0"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cleaner.repair import OPERATIONS, operation_schemas
-from cleaner.rules import Example, Rule
+from cleaner.rules import Example, Rule, pack_files
+from cleaner.rules.layers import PACK_KEYS, SITE_KEYS, resolve
 from cleaner.rules.lint import WARNINGS
-from cleaner.rules.load import PACK_KEYS, SITE_KEYS, pack_files, resolve
 from cleaner.rules.model import Phrase, inner_tests
 from cleaner.rules.parse import (
     CASE,

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from cleaner.rules import load
+from cleaner.rules.layers import resolve
 
 PACK = r"""
 pack: t
@@ -55,7 +55,12 @@ def documents(count: int) -> Iterator[dict[str, Any]]:
 
     Some have no text, no URL or no language; some texts come twice.
     """
-    examples = [example for rule in load(["default"]).rules for example in rule.examples if len(example.text) < 2000]
+    examples = [
+        example
+        for rule in resolve(["default"]).configuration.rules
+        for example in rule.examples
+        if len(example.text) < 2000
+    ]
     for number in range(count):
         rnd = random.Random(number if number % 50 else number // 2)
         parts = [_prose(rnd) for _ in range(rnd.randint(1, 5))]

@@ -14,7 +14,7 @@ import cleaner
 from cleaner.cli import main
 from cleaner.cli.failures import difference
 from cleaner.rules import pack_files
-from cleaner.rules.load import resolve_file
+from cleaner.rules.layers import resolve_file
 
 BASE = r"""
 pack: base

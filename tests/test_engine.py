@@ -19,8 +19,9 @@ import yaml
 from cleaner import Cleaner, Result, RuleError
 from cleaner.edits import apply, check
 from cleaner.engine import Laps, Phase
-from cleaner.rules import Configuration, load, load_text
+from cleaner.rules import Configuration, load_text
 from cleaner.rules.examples import alone
+from cleaner.rules.layers import resolve
 
 CASES: dict[str, list[dict[str, Any]]] = yaml.safe_load(
     Path(__file__).with_name("cases").joinpath("engine.yaml").read_text(encoding="utf-8")
@@ -190,7 +191,7 @@ def test_nested_quantifiers_are_refused(pattern: str) -> None:
 
 # ------------------------------------------------------------------ copies
 
-DEFAULT = load(["default"])
+DEFAULT = resolve(["default"]).configuration
 SAMPLES = sorted({example.text for rule in DEFAULT.rules for example in rule.examples})[::7]
 
 
@@ -237,9 +238,9 @@ def test_a_result_does_not_depend_on_what_was_cleaned_before() -> None:
 
 def test_results_and_pickles_do_not_depend_on_the_hash_seed() -> None:
     program = (
-        "import hashlib, pickle; from cleaner import Cleaner; from cleaner.rules import load\n"
+        "import hashlib, pickle; from cleaner import Cleaner; from cleaner.rules.layers import resolve\n"
         "clean = Cleaner('default')\n"
-        "texts = sorted({e.text for r in load(['default']).rules for e in r.examples})[::7]\n"
+        "texts = sorted({e.text for r in resolve(['default']).configuration.rules for e in r.examples})[::7]\n"
         "results = repr([clean('\\n\\n'.join(texts[i:i + 3])) for i in range(len(texts))])\n"
         "print(hashlib.sha256(results.encode('utf-8', 'replace')).hexdigest(), clean.configuration.digest,\n"
         "      hashlib.sha256(pickle.dumps(clean)).hexdigest())"

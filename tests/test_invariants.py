@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from cleaner import Cleaner, Result
 from cleaner.audit import Entry, document_rows, encode_row, read, restore_document, verify_document
 from cleaner.edits import apply, check
-from cleaner.rules import Configuration, Rule, load, model
+from cleaner.rules import Configuration, Rule, model
+from cleaner.rules.layers import resolve
 
 EXAMPLES = 2_000
-CONFIGURATION = load(["default"])
+CONFIGURATION = resolve(["default"]).configuration
 PHRASES = sorted(
     {
         phrase.text
@@ -159,9 +160,9 @@ def test_a_pickled_cleaner_gives_the_same_results() -> None:
 
 def test_results_do_not_depend_on_the_process() -> None:
     program = (
-        "import sys, hashlib; from cleaner import Cleaner; from cleaner.rules import load\n"
+        "import sys, hashlib; from cleaner import Cleaner; from cleaner.rules.layers import resolve\n"
         "clean = Cleaner('default')\n"
-        "texts = [e.text for r in load(['default']).rules for e in r.examples]\n"
+        "texts = [e.text for r in resolve(['default']).configuration.rules for e in r.examples]\n"
         "print(hashlib.sha256(repr([clean(t) for t in texts]).encode()).hexdigest(), clean.configuration.digest)"
     )
     seen = {

@@ -152,10 +152,22 @@ def test_engine_opens_no_file() -> None:
     assert file_names((PACKAGE / "engine.py").read_text(encoding="utf-8")) == []
 
 
-def test_import_is_light() -> None:
-    """`import cleaner` leaves its slowest dependencies for when they are used, and the engines to those who have them."""
-    late = "click rich ftfy pyarrow ray pyspark datasets datatrove dolma polars pandas duckdb cleaner.integrations"
-    code = f"import sys, cleaner, cleaner.audit; print(*sorted({set(late.split())} & sys.modules.keys()))"
+LATE = "click rich ftfy yaml regex html cleaner.rules.parse cleaner.rules.layers cleaner.corpus cleaner.cli "
+LATE += "pyarrow ray pyspark datasets datatrove dolma polars pandas duckdb cleaner.integrations"
+
+
+@pytest.mark.parametrize(
+    ("code", "late"),
+    [
+        ("import cleaner", f"{LATE} msgspec re2 dataclasses cleaner.engine cleaner.rules"),
+        ("from cleaner import Cleaner", f"{LATE} difflib"),
+        ("from cleaner import RuleError, Edit, Cause", f"{LATE} re2 cleaner.engine"),
+        ("import cleaner.cli.run, cleaner.cli.rules", LATE.replace("click", "re2").replace("cleaner.cli", "msgspec")),
+    ],
+)
+def test_import_is_light(code: str, late: str) -> None:
+    """What takes long to import is imported when it is used."""
+    code = f"import sys; {code}; print(*sorted({set(late.split())} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
 
@@ -168,3 +180,22 @@ def test_engines_are_asked_for_by_name() -> None:
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert f"pip install 'cleaner[{name}]'" in done.stderr.splitlines()[-1]
+
+
+def test_help_imports_no_engine() -> None:
+    code = (
+        "import sys; from cleaner.cli import main; main(['--help'])\n"
+        "print(*sorted({'msgspec', 're2', 'regex', 'rich', 'yaml', 'cleaner.engine', 'cleaner.rules'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == ""
+
+
+def test_every_public_name_is_there() -> None:
+    import cleaner
+
+    assert set(cleaner.__all__) <= set(dir(cleaner))
+    assert all(getattr(cleaner, name) is not None for name in cleaner.__all__)
+    assert cleaner.Cleaner is sys.modules["cleaner.engine"].Cleaner
+    with pytest.raises(AttributeError, match="has no attribute 'Cleanser'"):
+        _ = cleaner.Cleanser  # type: ignore[attr-defined]

@@ -14,8 +14,8 @@ import yaml
 
 from cleaner.engine import changes_of, clean_of
 from cleaner.rules.examples import check_examples
+from cleaner.rules.layers import Resolved, resolve_file
 from cleaner.rules.lint import WARNINGS, lint
-from cleaner.rules.load import Resolved, resolve_file
 
 CASES: dict[str, Any] = yaml.safe_load(
     Path(__file__).with_name("cases").joinpath("lint.yaml").read_text(encoding="utf-8")

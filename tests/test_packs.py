@@ -6,12 +6,12 @@ import pytest
 
 from cleaner import Cleaner
 from cleaner.engine import changes_of, clean_of
-from cleaner.rules import Example, load, pack_files
+from cleaner.rules import Example, pack_files
 from cleaner.rules.examples import alone, check_example
+from cleaner.rules.layers import resolve
 from cleaner.rules.lint import lint
-from cleaner.rules.load import resolve
 
-CONFIGURATIONS = {name: load([name]) for name in pack_files()}
+CONFIGURATIONS = {name: resolve([name]).configuration for name in pack_files()}
 RULES = {rule.name: rule for configuration in CONFIGURATIONS.values() for rule in configuration.rules}
 CASES = [
     pytest.param(name, example, id=f"{name}-{example.kind}-{number}")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cleaner.rules import Configuration, Rule, RuleError, load, load_file, load_text, pack_files
-from cleaner.rules.load import PACK_KEYS
+from cleaner.rules.layers import PACK_KEYS
 from cleaner.rules.nodes import LARGEST_FILE, Place, Problem, nearest
 from cleaner.rules.parse import RULE_KEYS, TESTS
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from cleaner.rules import RuleError, load_text, pack_files
-from cleaner.rules.load import PACK_KEYS
+from cleaner.rules.layers import PACK_KEYS
 from cleaner.rules.parse import EXAMPLE_KEYS, FOR_KEYS, RULE_KEYS, RUN_KEYS, TESTS
 
 ROUNDS = 20  # tests of each kind

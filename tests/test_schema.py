@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from cleaner import Cleaner
 from cleaner.repair import OPERATIONS, operation_schemas
 from cleaner.rules import RuleError, load_text, pack_files
-from cleaner.rules.load import PACK_KEYS
+from cleaner.rules.layers import PACK_KEYS
 from cleaner.rules.parse import (
     CASE,
     DUPLICATE_KEYS,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cleaner.corpus.files import Found
     from cleaner.engine import Cleaner
     from cleaner.rules import Place, Problem, Rule
-    from cleaner.rules.load import Resolved
+    from cleaner.rules.layers import Resolved
 
 __all__ = [
     "Command",
@@ -109,7 +109,7 @@ def load_cleaner(config: str | None, packs: Sequence[str]) -> Cleaner:
 
 def resolved_of(config: str | None, packs: Sequence[str]) -> Resolved:
     """Return the rules that the options ask for, with what they were made from."""
-    from cleaner.rules.load import resolve, resolve_file
+    from cleaner.rules.layers import resolve, resolve_file
 
     check_one_source(config, packs)
     return resolve_file(config) if config else resolve(packs or ("default",))

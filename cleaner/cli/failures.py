@@ -12,7 +12,7 @@ from cleaner.cli.common import shown, shown_path, style
 if TYPE_CHECKING:
     from cleaner.rules import Rule
     from cleaner.rules.examples import Failure
-    from cleaner.rules.load import Resolved
+    from cleaner.rules.layers import Resolved
 
 __all__ = ["changed_rules", "difference", "failure_lines"]
 

@@ -28,7 +28,7 @@ from cleaner.cli.trial import trial
 
 if TYPE_CHECKING:
     from cleaner.rules import Problem, Rule
-    from cleaner.rules.load import Resolved
+    from cleaner.rules.layers import Resolved
 
 __all__ = ["rules"]
 
@@ -71,7 +71,7 @@ def examine(files: Sequence[str]) -> tuple[list[Examined], list[Problem]]:
     from cleaner.cli.failures import changed_rules
     from cleaner.engine import Cleaner
     from cleaner.rules import RuleError, pack_files
-    from cleaner.rules.load import resolve, resolve_file
+    from cleaner.rules.layers import resolve, resolve_file
 
     def checked(resolved: Resolved, *, whole: bool) -> Examined:
         configuration = resolved.configuration

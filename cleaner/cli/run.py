@@ -13,7 +13,7 @@ from cleaner.cli.common import Command, check_one_source, plural, print_table, r
 
 if TYPE_CHECKING:
     from cleaner.corpus.batch import Failure, Step, Summary
-    from cleaner.rules.load import Resolved
+    from cleaner.rules.layers import Resolved
 
 __all__ = ["restore", "run", "verify"]
 

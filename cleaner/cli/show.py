@@ -13,7 +13,7 @@ from cleaner.cli.common import pack_options, pick, resolved_of, shown, shown_pat
 
 if TYPE_CHECKING:
     from cleaner.rules import Place
-    from cleaner.rules.load import Resolved
+    from cleaner.rules.layers import Resolved
     from cleaner.rules.nodes import Node
 
 __all__ = ["rule_lines", "show"]

@@ -119,10 +119,9 @@ def trial(
 def what_to_try(pattern: str, unit: str, wanted: Sequence[str]) -> tuple[Configuration, list[Rule]]:
     """Return the rules that PATTERN or FILE stands for, in their configuration."""
     from cleaner.rules import Configuration, Rule, RuleError
-    from cleaner.rules.load import load_test, resolve_file
-    from cleaner.rules.model import Test
+    from cleaner.rules.layers import load_test, resolve_file
+    from cleaner.rules.model import Test, span_locator
     from cleaner.rules.nodes import Place, Problem
-    from cleaner.rules.parse import span_locator
     from cleaner.rules.patterns import PatternError, compile_pattern
 
     if os.path.isfile(pattern):

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Literal
 
@@ -158,5 +157,7 @@ def _near_earlier(units: Units, share: float) -> list[int]:
 def _similarity(left: list[str], right: list[str], wanted: float) -> float:
     if 2 * min(len(left), len(right)) < wanted * (len(left) + len(right)):
         return 0.0
+    from difflib import SequenceMatcher
+
     matcher = SequenceMatcher(None, left, right, autojunk=False)
     return matcher.ratio() if matcher.quick_ratio() >= wanted else 0.0

@@ -11,16 +11,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Literal
-
-import regex
+from typing import TYPE_CHECKING, Any, Literal
 
 from cleaner.matching.duplicates import earlier, near_earlier, near_previous, passage_of
 from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans
 from cleaner.matching.units import Units
 from cleaner.rules.model import Duplicate, Nearby, Position, Range, Test
-from cleaner.rules.patterns import compile_pattern, widen
+from cleaner.rules.patterns import compile_pattern, widened
 from cleaner.text import ends_sentence, link_spans
+
+if TYPE_CHECKING:
+    import regex
 
 __all__ = ["DUPLICATE_OF", "Check", "Evidence", "Scan", "Span", "compile_test", "find_spans"]
 
@@ -99,15 +100,18 @@ _TIED = re.compile(r"\(\?\w+\)\^")
 
 
 def _regex(test: Test) -> Check:
-    pattern = compile_pattern(test.value, case=test.case)
+    pattern: regex.Pattern[str] | None = None  # compiled when first needed: most rules never are
 
     def run(units: Units, index: int) -> Evidence | None:
+        nonlocal pattern
+        if pattern is None:
+            pattern = compile_pattern(test.value, case=test.case)
         match = pattern.search(units.texts[index], timeout=units.seconds_left())
         return None if match is None else _match_evidence(match)
 
-    widened = widen(test.value, case=test.case)
-    rank = 3.5 if widened and _TIED.match(widened) else 1  # tied to the start it lets fewer units through than `has`
-    scan = Scan(rank, ((test, 0),)) if widened and (test.case or not _holds_unlike(widened)) else None
+    wide = widened(test)
+    rank = 3.5 if wide and _TIED.match(wide) else 1  # tied to the start it lets fewer units through than `has`
+    scan = Scan(rank, ((test, 0),)) if wide and (test.case or not _holds_unlike(wide)) else None
     return Check("regex", 5.0, run, scan, test=test)
 
 
@@ -116,9 +120,9 @@ _UNLIKE = (0xA7CB, 0xA7DC, 0xA7DD, 0xA7E2, 0x1DF95)
 _CODES = re.compile(r"\\x\{([0-9a-f]+)\}(?:-\\x\{([0-9a-f]+)\})?")
 
 
-def _holds_unlike(widened: str) -> bool:
+def _holds_unlike(wide: str) -> bool:
     """Tell whether a widened pattern names such a letter, alone or in a range (other than all but ASCII)."""
-    for low, high in _CODES.findall(widened):
+    for low, high in set(_CODES.findall(wide)):
         first, last = int(low, 16), int(high or low, 16)
         if last < 0x10FFFF and any(first <= code <= last for code in _UNLIKE):
             return True
@@ -375,9 +379,12 @@ _COMPILERS: dict[str, Callable[[Test], Check]] = {
 def find_spans(test: Test) -> Callable[[Units, int], list[Span]]:
     """Return the function that finds a locating test's spans in a unit: every match of a pattern, every place of a phrase."""
     if test.key == "regex":
-        pattern = compile_pattern(test.value, case=test.case)
+        pattern: regex.Pattern[str] | None = None
 
         def find_matches(units: Units, index: int) -> list[Span]:
+            nonlocal pattern
+            if pattern is None:
+                pattern = compile_pattern(test.value, case=test.case)
             matches = pattern.finditer(units.texts[index], timeout=units.seconds_left())
             return [Span(match.start(), match.end(), _match_evidence(match), match) for match in matches]
 

@@ -8,15 +8,16 @@ patterns they hold. Where google-re2 is not installed every rule looks at every 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from cleaner.matching.phrases import PhraseIndex, heads_for_scan, phrases_for_scan
 from cleaner.matching.predicates import Scan
 from cleaner.matching.units import Kind, Units
 from cleaner.rules.model import Phrase, Test
-from cleaner.rules.patterns import widen
+from cleaner.rules.patterns import widened
 from cleaner.text import UNUSUAL, fold
 
 try:
@@ -41,25 +42,32 @@ Hits = Mapping[str, Iterable[Owner]]
 
 
 @dataclass(frozen=True, slots=True)
-class Scanner:
-    """Chooses among rules for one kind of unit; `always` are the rules that any unit may pass.
+class _Tables:
+    """What tells which rules must look at a text.
 
     Pattern 0 of the set matches every text: an answer without it means that the set ran out of memory.
     """
 
+    matcher: Any  # None where the set cannot be made
+    owners: Sequence[Owner]  # of each pattern of the set, from pattern 3 on
+    folding: Sequence[bool]  # whether it is a phrase, which unusual characters may hide
+    phrases: PhraseIndex[Owner]
+
+
+@dataclass(frozen=True, slots=True)
+class Scanner:
+    """Chooses among rules for one kind of unit; `always` are the rules that any unit may pass."""
+
     kind: Kind
     always: Sequence[int]
-    matcher: Any = None
-    owners: Sequence[Owner] = ()  # of each pattern of the set, from pattern 3 on
-    folding: Sequence[bool] = ()  # whether it is a phrase, which unusual characters may hide
-    phrases: PhraseIndex[Owner] | None = None
     finders: Sequence[Any] = ()  # one of them matches wherever anything could hit
+    tables: Callable[[], _Tables] | None = None  # made when something is worth a look
 
     def hits(self, units: Units) -> Hits:
         """Return what is hit; it depends on each unit's own text alone."""
-        if self.matcher is None:
+        if self.tables is None:
             return {}
-        return {text: owners for text in self._worth_a_look(units) if (owners := self._owners_of(text))}
+        return {text: owners for text in self._worth_a_look(units) if (owners := _owners_of(text, self.tables()))}
 
     def candidates(self, units: Units, hits: Hits | None = None) -> dict[int, Sequence[int]]:
         """Return for each rule the indices of the units that it must look at, ascending; no entry where there are none."""
@@ -109,81 +117,108 @@ class Scanner:
             return True
         return any(finder.search(data) is not None for finder in self.finders)
 
-    def _owners_of(self, text: str) -> set[Owner]:
-        """Return the rules that must look at the units with this text."""
-        folded = fold(text)
-        found = self.phrases.find(folded) if self.phrases else set()
-        if not self.owners:
-            return found
+
+def _owners_of(text: str, tables: _Tables) -> set[Owner]:
+    """Return the rules that must look at the units with this text."""
+    folded = fold(text)
+    found = tables.phrases.find(folded)
+    if not tables.owners:
+        return found
+    hit: set[int] = set()
+    if tables.matcher is not None:
         try:
-            hit = set(self.matcher.Match(text.encode()))
+            hit = set(tables.matcher.Match(text.encode()))
             if 1 in hit:  # unusual characters: phrases are looked for in the folded text too
-                again = self.matcher.Match(folded.encode())
+                again = tables.matcher.Match(folded.encode())
                 hit = hit.union(again) if 0 in again else set()
         except UnicodeEncodeError:
             hit = set()
-        if 0 not in hit:
-            return found.union(self.owners)
-        found.update(self.owners[pattern - 3] for pattern in hit if pattern > 2)
-        if 2 in hit:
-            found.update(owner for owner, folds in zip(self.owners, self.folding, strict=True) if not folds)
-        return found
+    if 0 not in hit:
+        return found.union(tables.owners)
+    found.update(tables.owners[pattern - 3] for pattern in hit if pattern > 2)
+    if 2 in hit:
+        found.update(owner for owner, folds in zip(tables.owners, tables.folding, strict=True) if not folds)
+    return found
 
 
 def build_scanner(scans: Sequence[Scan | None], kind: Kind = "line", *, accelerate: bool = True) -> Scanner:
     """Build the scanner of rules with these scans; a rule with None must look at every unit."""
     every = range(len(scans))
-    always = [rule for rule in every if scans[rule] is None]
-    if re2 is None or not accelerate or len(always) == len(scans):
+    known = {rule: scan for rule, scan in enumerate(scans) if scan is not None}
+    if re2 is None or not accelerate or not known:
         return Scanner(kind, every)
-    matcher = re2.Set.SearchSet(_options())
-    for pattern in ("", f"[{UNUSUAL}]", _CASED):
-        matcher.Add(pattern)
-    owners: list[Owner] = []
-    folding: list[bool] = []
-    phrases: PhraseIndex[Owner] = PhraseIndex()
+    try:
+        finders = _finders(known.values(), kind)
+    except re2.error:  # it refuses a pattern: the rule must look at every unit
+        known = {rule: scan for rule, scan in known.items() if _is_taken(scan)}
+        try:
+            finders = _finders(known.values(), kind)
+        except re2.error:
+            return Scanner(kind, every)
+    return Scanner(kind, [rule for rule in every if rule not in known], finders, cache(partial(_tables, known)))
+
+
+def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
+    """Return the automata that go over a whole text. Raises `re2.error` where a pattern is refused."""
     patterns = [f"[{UNUSUAL}]", _CASED]  # of the finder that looks anywhere
     heads: dict[str, dict[str, Phrase]] = {"is": {}, "starts": {}}
     tails: dict[str, Phrase] = {}
-    for rule, scan in enumerate(scans):
-        if scan is None:
-            continue
-        wanted = [(_pattern(test), test, shift) for test, shift in scan.tests if test.key in ("regex", "has")]
-        try:
-            for pattern, _, _ in wanted[1:]:
-                re2.compile(pattern, _options())  # a later refusal must not leave its rule half in the set
-            for pattern, _, _ in wanted:
-                matcher.Add(pattern)
-        except re2.error:
-            always.append(rule)
-            continue
-        owners += [(rule, shift) for _, _, shift in wanted]
-        folding += [test.key != "regex" for _, test, _ in wanted]
-        patterns += [pattern for pattern, _, _ in wanted]
-        for test, shift in scan.tests:
-            if test.key in ("is", "starts", "ends"):
-                phrases.add(test.key, test.value, (rule, shift))
+    for scan in scans:
+        for test, _ in scan.tests:
+            if test.key in ("regex", "has"):
+                patterns.append(_pattern(test))
+            else:
                 kept = tails if test.key == "ends" else heads[test.key]
                 kept.update((phrase.text, phrase) for phrase in test.value)
     if tails:
         patterns.append(phrases_for_scan("ends", tuple(tails.values())))
+    # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters.
+    tied = [pattern for pattern in patterns if re.match(r"(?:\(\?\w+\))?\^", pattern)]
+    free = [pattern for pattern in patterns if pattern not in tied]
+    finders = [re2.compile("(?m)" + "|".join(map(_scoped, some)), _options(kind)) for some in (free, tied) if some]
+    if any(heads.values()):
+        at_start = heads_for_scan(*(tuple(found.values()) for found in heads.values()))
+        finders.append(re2.compile(at_start, _options(kind, of_bytes=True)))
+    return finders
+
+
+def _is_taken(scan: Scan) -> bool:
+    """Tell whether RE2 takes every pattern of a scan."""
     try:
-        matcher.Compile()
-        # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters.
-        tied = [pattern for pattern in patterns if re.match(r"(?:\(\?\w+\))?\^", pattern)]
-        free = [pattern for pattern in patterns if pattern not in tied]
-        finders = [re2.compile("(?m)" + "|".join(map(_scoped, some)), _options(kind)) for some in (free, tied) if some]
-        if any(heads.values()):
-            at_start = heads_for_scan(*(tuple(found.values()) for found in heads.values()))
-            finders.append(re2.compile(at_start, _options(kind, of_bytes=True)))
+        for test, _ in scan.tests:
+            if test.key in ("regex", "has"):
+                re2.compile(_pattern(test), _options())
     except re2.error:
-        return Scanner(kind, every)
-    return Scanner(kind, sorted(always), matcher, owners, folding, phrases, finders)
+        return False
+    return True
+
+
+def _tables(scans: Mapping[int, Scan]) -> _Tables:
+    patterns = ["", f"[{UNUSUAL}]", _CASED]
+    owners: list[Owner] = []
+    folding: list[bool] = []
+    phrases: PhraseIndex[Owner] = PhraseIndex()
+    for rule, scan in scans.items():
+        for test, shift in scan.tests:
+            if test.key in ("regex", "has"):
+                patterns.append(_pattern(test))
+                owners.append((rule, shift))
+                folding.append(test.key != "regex")
+            else:
+                phrases.add(test.key, test.value, (rule, shift))
+    matcher = re2.Set.SearchSet(_options())
+    try:
+        for pattern in patterns:
+            matcher.Add(pattern)
+        matcher.Compile()
+    except re2.error:  # although it took each pattern on its own
+        matcher = None
+    return _Tables(matcher, owners, folding, phrases)
 
 
 def _pattern(test: Test) -> str:
     if test.key == "regex":
-        return widen(test.value, case=test.case) or ""
+        return widened(test) or ""
     return phrases_for_scan(test.key, test.value)
 
 

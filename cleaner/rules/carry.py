@@ -6,24 +6,50 @@ configurations of one digest give one text.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
+import msgspec
+
 from cleaner import __version__
-from cleaner.rules.load import NO_EFFECT, digest_of
-from cleaner.rules.model import Configuration, Duplicate, Pack, Phrase, Position, Range, Rule, Run, Test
+from cleaner.rules import model
+from cleaner.rules.model import Configuration, Pack, Rule
 from cleaner.rules.nodes import Place, Problem, RuleError
 
-__all__ = ["read_resolved", "write_resolved"]
+__all__ = ["TYPES", "digest_of", "read_resolved", "write_resolved"]
 
 _FILE = "<resolved>"
-_TYPES: dict[str, Any] = {
-    one.__name__: one for one in (Configuration, Duplicate, Pack, Phrase, Position, Range, Rule, Run, Test)
-}
+TYPES: dict[str, Any] = {name: one for name in model.__all__ if is_dataclass(one := getattr(model, name))}
+"""What configurations are made of, by name."""
 # What is not carried, and has no default.
 _LEFT_OUT: dict[str, Any] = {"about": "", "file": _FILE, "place": Place(_FILE, 1, 1)}
+
+
+# Fields that decide no result.
+_NO_EFFECT = frozenset(
+    {"about", "allow", "examples", "refs", "tags", "replaced_by", "status", "file", "place", "option_places", "widened"}
+)
+
+
+def _plain(value: Any) -> Any:
+    """Return what decides results as maps, lists and scalars, without places and prose."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name not in _NO_EFFECT}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(value[key]) for key in sorted(value)}
+    if isinstance(value, float):
+        return repr(value)
+    return value
+
+
+def digest_of(packs: tuple[Pack, ...], rules: Sequence[Rule], guard: float) -> str:
+    """Return the SHA-256, as 64 hexadecimal digits, of all of a configuration that decides results."""
+    return hashlib.sha256(msgspec.json.encode(_plain([packs, rules, guard]))).hexdigest()
 
 
 def write_resolved(configuration: Configuration, settings: Mapping[str, Any]) -> str:
@@ -68,7 +94,7 @@ def _written(value: Any) -> Any:
         said = {
             item.name: _written(inner)
             for item in fields(value)
-            if item.name not in NO_EFFECT and (inner := getattr(value, item.name)) != item.default
+            if item.name not in _NO_EFFECT and (inner := getattr(value, item.name)) != item.default
         }
         return {"": type(value).__name__, **said}
     if isinstance(value, tuple):
@@ -81,7 +107,7 @@ def _read(value: Any) -> Any:
         return tuple(_read(item) for item in value)
     if not isinstance(value, dict) or "" not in value:
         return value
-    of = _TYPES[value[""]]
+    of = TYPES[value[""]]
     told = {name: _read(inner) for name, inner in value.items() if name}
     required = (item.name for item in fields(of) if item.default is MISSING and item.default_factory is MISSING)
     return of(**{name: _LEFT_OUT[name] for name in required if name not in told}, **told)

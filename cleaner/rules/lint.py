@@ -15,10 +15,20 @@ from typing import Any
 import regex
 
 from cleaner.rules.examples import Changes, Clean, alone, check_example, known_of
-from cleaner.rules.load import Resolved
-from cleaner.rules.model import Configuration, Duplicate, Nearby, Phrase, Position, Range, Rule, Test, inner_tests
+from cleaner.rules.layers import Resolved
+from cleaner.rules.model import (
+    Configuration,
+    Duplicate,
+    Nearby,
+    Phrase,
+    Position,
+    Range,
+    Rule,
+    Test,
+    inner_tests,
+    span_locator,
+)
 from cleaner.rules.nodes import Place, nearest
-from cleaner.rules.parse import span_locator
 from cleaner.rules.patterns import compile_pattern, template_groups, widen
 from cleaner.text import fold, is_unspaced
 

@@ -12,6 +12,7 @@ __all__ = [
     "ACTIONS",
     "RISKS",
     "STATUSES",
+    "TEXT_TESTS",
     "UNITS",
     "Action",
     "Configuration",
@@ -30,6 +31,7 @@ __all__ = [
     "Unit",
     "inner_tests",
     "own_tests",
+    "span_locator",
 ]
 
 Risk = Literal["safe", "likely", "risky"]
@@ -40,6 +42,7 @@ RISKS: tuple[Risk, ...] = ("safe", "likely", "risky")
 STATUSES: tuple[Status, ...] = ("stable", "testing", "experimental", "deprecated")
 UNITS: tuple[Unit, ...] = ("line", "paragraph", "span", "document")
 ACTIONS: tuple[Action, ...] = ("drop", "replace", "fix", "keep", "flag")
+TEXT_TESTS = ("is", "starts", "ends", "has", "regex")  # keys of the tests that find something in a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class Phrase:
 class Range:
     """``low..high``, both included; `share` says that they are shares 0..1 and not counts."""
 
-    low: float
-    high: float
+    low: int | float  # as the cache must know: what was a whole number stays one
+    high: int | float
     share: bool = False
 
     def __contains__(self, value: float) -> bool:
@@ -66,7 +69,7 @@ class Range:
 class Position:
     """Among the first or last `amount` lines, or, with `share`, that share (0..1) of them."""
 
-    amount: float
+    amount: int | float
     share: bool = False
 
 
@@ -96,13 +99,15 @@ class Test:
     """One test of the predicate grammar: a key of the language and its value.
 
     The value's type follows from the key: phrases, a pattern, a range, tests. The keys ``all`` and ``any``
-    hold a tuple of tests. `case` says that phrases and patterns are case-sensitive.
+    hold a tuple of tests. `case` says that phrases and patterns are case-sensitive. `widened` is what
+    `cleaner.rules.patterns.widen` makes of a pattern (empty: nothing); only the cache knows it beforehand.
     """
 
     key: str
     value: Any
     place: Place = field(compare=False)
     case: bool = False
+    widened: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,3 +211,10 @@ def own_tests(test: Test | None) -> list[Test]:
         return []
     inner = test.value if isinstance(test.value, tuple) else (test.value,)
     return [test, *(found for value in inner if isinstance(value, Test) for found in own_tests(value))]
+
+
+def span_locator(match: Test) -> Test | None:
+    """Return the test of a span rule's match that finds the spans, or None unless there is exactly one."""
+    tests = match.value if match.key == "all" else (match,)
+    found = [test for test in tests if test.key in TEXT_TESTS]
+    return found[0] if len(found) == 1 else None

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
+if TYPE_CHECKING:
+    import yaml  # read only where the cache has nothing, so that most processes need not import it
 
 __all__ = ["LARGEST_FILE", "Node", "Place", "Problem", "Problems", "RuleError", "nearest", "read_nodes"]
 
@@ -20,8 +22,6 @@ _DEEPEST = 40  # maps and lists inside one another
 _SHOWN = 100  # characters of the offending line before and after the place
 _MOST_PROBLEMS = 1_000  # told at once
 _MOST_NODES = 200_000  # keys and values of one file
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_resolver = yaml.resolver.Resolver()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,14 @@ class RuleError(ValueError):
 
 @dataclass(slots=True)
 class Problems:
-    """Collects problems, so that all are told at once; `sources` holds the lines of each file read.
+    """Collects problems, so that all are told at once; `sources` holds the lines of each file read, `files` its SHA-256.
 
     `expanded` counts the phrases and tests that names stood for: names of names multiply, and must not without bound.
     """
 
     found: list[Problem] = field(default_factory=list)
     sources: dict[str, list[str]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     expanded: int = 0
 
     def add(self, place: Place, message: str) -> None:
@@ -131,6 +132,8 @@ class Node:
 
 def read_nodes(text: str, file: str, problems: Problems) -> Node | None:
     """Parse the YAML `text` of `file`; return its node, or None where it holds none or cannot be read."""
+    import yaml
+
     if len(text) > LARGEST_FILE:
         problems.add(Place(file, 1, 1), f"the file has {len(text):,} characters; a pack has at most {LARGEST_FILE:,}")
         return None
@@ -198,10 +201,12 @@ class _Open:
 
 
 def _compose(text: str, file: str, problems: Problems) -> Node | None:
+    import yaml
+
     root: Node | None = None
     documents = nodes = 0
     stack: list[_Open] = []
-    events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
+    events: Iterator[Any] = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     for event in events:
         place = Place(file, event.start_mark.line + 1, event.start_mark.column + 1)
         node: Node | None = None
@@ -247,10 +252,19 @@ def _compose(text: str, file: str, problems: Problems) -> Node | None:
     return root
 
 
+@cache
+def _resolver() -> Any:
+    from yaml.resolver import Resolver
+
+    return Resolver()
+
+
 def _scalar_tag(event: yaml.ScalarEvent) -> str:
     if event.style or event.tag is not None:
         return "str"
-    tag: str = _resolver.resolve(yaml.ScalarNode, event.value, (True, False))  # type: ignore[no-untyped-call]
+    from yaml import ScalarNode
+
+    tag: str = _resolver().resolve(ScalarNode, event.value, (True, False))
     return tag.rpartition(":")[2]
 
 

@@ -11,6 +11,7 @@ from cleaner.rules.model import (
     ACTIONS,
     RISKS,
     STATUSES,
+    TEXT_TESTS,
     UNITS,
     Duplicate,
     Example,
@@ -22,6 +23,7 @@ from cleaner.rules.model import (
     Run,
     Test,
     own_tests,
+    span_locator,
 )
 from cleaner.rules.nodes import Node, Place, Problems, nearest
 from cleaner.rules.patterns import PatternError, compile_pattern, template_groups
@@ -46,10 +48,8 @@ __all__ = [
     "read_share",
     "read_strings",
     "read_word",
-    "span_locator",
 ]
 
-TEXT_TESTS = ("is", "starts", "ends", "has", "regex")
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})?|any")
 IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _RANGE = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)(%?))?(\.\.)?(?:([0-9]+(?:\.[0-9]+)?)(%?))?")
@@ -877,13 +877,6 @@ def _check_rule(reading: Reading, rule: Rule, node: Node) -> None:
         if rule.action == "flag" and not changes:
             missing = "one that is flagged ({flag: text})"
         problem("examples", f"rule `{rule.id}` needs an example: {missing}")
-
-
-def span_locator(match: Test) -> Test | None:
-    """Return the test of a span rule's match that finds the spans, or None unless there is exactly one."""
-    tests = match.value if match.key == "all" else (match,)
-    found = [test for test in tests if test.key in TEXT_TESTS]
-    return found[0] if len(found) == 1 else None
 
 
 def _check_template(reading: Reading, rule: Rule, node: Node) -> None:

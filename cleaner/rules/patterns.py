@@ -11,11 +11,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
-
-import regex
+from typing import TYPE_CHECKING, Any
 
 from cleaner.text import SPACES
+
+if TYPE_CHECKING:
+    import regex  # takes long to import, and is needed where a pattern is first tried
+
+    from cleaner.rules.model import Test
 
 __all__ = [
     "LONGEST_PATTERN",
@@ -25,6 +28,7 @@ __all__ = [
     "nested_quantifier",
     "template_groups",
     "widen",
+    "widened",
 ]
 
 LONGEST_PATTERN = 4_000  # characters
@@ -38,6 +42,7 @@ _VERB = re.compile(r"\(\*[^\W\d_]\w*\)")
 _SKIPPED = re.compile(r"(?:\s|#[^\n]*(?:\n|\Z))*")  # in verbose patterns
 _GROUP = re.compile(r"\((?:\?(?:P?<(?![=!])\w+>|:|>|\||(?P<flags>[a-zA-Z]*(?:-[a-zA-Z]+)?):|(?P<look><?[=!])))?")
 _GLOBAL_FLAGS = re.compile(r"\(\?(?!R\))([a-zA-Z]*)(?:-([a-zA-Z]+))?\)")
+_PLAIN = re.compile(r"[0-9A-HJ-Za-hj-z ]+(?![*+?{])")  # characters that stand for themselves and are not repeated
 _MANY = 10  # repetitions from which a bounded quantifier counts as unbounded
 _MOST_COUNTED = 4  # repetitions that the accelerator still counts
 # Escapes that stand for one class: its inside as a superset, and as a subset for negated classes.
@@ -86,6 +91,8 @@ def compile_pattern(pattern: str, *, case: bool = False) -> regex.Pattern[str]:
     >>> bool(compile_pattern("share").search("SHARE"))
     True
     """
+    import regex
+
     if len(pattern) > LONGEST_PATTERN:
         raise PatternError(
             LONGEST_PATTERN, f"the pattern has {len(pattern):,} characters; the most is {LONGEST_PATTERN:,}"
@@ -138,6 +145,11 @@ def widen(pattern: str, *, case: bool = False) -> str | None:
     return ("(?s)" if case and not reading.flags else "(?is)") + reading.widened
 
 
+def widened(test: Test) -> str | None:
+    """Return the RE2 pattern of a `regex` test, as `widen` does, or what the cache kept of that."""
+    return widen(test.value, case=test.case) if test.widened is None else test.widened or None
+
+
 @dataclass(slots=True)
 class _Reading:
     pattern: str
@@ -187,6 +199,11 @@ def _sequence(reading: _Reading) -> tuple[str, bool]:
     pattern = reading.pattern
     _skip(reading)
     while reading.position < len(pattern) and pattern[reading.position] not in "|)":
+        plain = None if reading.verbose else _PLAIN.match(pattern, reading.position)
+        if plain is not None:
+            pieces.append(plain[0].replace(" ", r"\x20"))
+            reading.position = plain.end()
+            continue
         atom, repeating = _atom(reading)
         _skip(reading)
         quantifier = _QUANTIFIER.match(pattern, reading.position)

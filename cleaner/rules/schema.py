@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from cleaner.rules.load import DEFINED, PACK_KEYS, SITE_KEYS, VERSION
+from cleaner.rules.layers import DEFINED, PACK_KEYS, SITE_KEYS, VERSION
+from cleaner.rules.model import TEXT_TESTS
 from cleaner.rules.parse import (
     CASE,
     DUPLICATE_KEYS,
@@ -25,7 +26,6 @@ from cleaner.rules.parse import (
     RULE_KEYS,
     RUN_KEYS,
     TESTS,
-    TEXT_TESTS,
     Key,
 )
 from cleaner.rules.patterns import LONGEST_PATTERN

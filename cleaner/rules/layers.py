@@ -1,0 +1,638 @@
+"""Reading packs, layering them, and resolving all of it into one `Configuration`.
+
+Layers are merged as nodes, before anything is read as a rule: whatever a configuration changes keeps its
+place in the file that says it, and so do the problems with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os.path
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from cleaner.rules.carry import digest_of
+from cleaner.rules.model import RISKS, Configuration, Pack, Rule, Test
+from cleaner.rules.nodes import LARGEST_FILE, Node, Place, Problem, Problems, RuleError, nearest, read_nodes
+from cleaner.rules.packs import pack_files
+from cleaner.rules.parse import (
+    Key,
+    Names,
+    Reading,
+    check_name,
+    looks_like_phrases,
+    parse_rule,
+    parse_test,
+    read_share,
+    read_word,
+)
+
+__all__ = [
+    "DEFAULT_GUARD",
+    "PACK_KEYS",
+    "Resolved",
+    "load_test",
+    "resolve",
+    "resolve_file",
+    "resolve_text",
+]
+
+DEFAULT_GUARD = 0.5  # share of a document's words
+_TEXT, _SELECTORS = {"$ref": "#/$defs/text"}, {"$ref": "#/$defs/texts"}
+PACK_KEYS: dict[str, Key] = {
+    "pack": Key(
+        "the pack's name; a configuration without one is called `local`",
+        {"$ref": "#/$defs/identifier"},
+        "news",
+    ),
+    "version": Key("MAJOR.MINOR.PATCH", {"$ref": "#/$defs/version"}, "1.0.0"),
+    "about": Key("one line: what the pack is for", _TEXT, "Leftovers of news sites"),
+    "requires": Key(
+        "packs whose names ($pack/name) are used; their rules are not taken in",
+        {"$ref": "#/$defs/packs"},
+        "[social]",
+    ),
+    "extends": Key(
+        "packs whose rules are taken in, by name, name@version or file path",
+        {"$ref": "#/$defs/packs"},
+        "[default, ./ours.yaml]",
+    ),
+    "guard": Key(
+        "share of a document's words that may be removed before everything is taken back",
+        {"$ref": "#/$defs/share"},
+        "40%",
+        f"{DEFAULT_GUARD:.0%}",
+    ),
+    "max_risk": Key("the highest risk of the rules that run", {"enum": list(RISKS)}, "safe", "risky"),
+    "disable": Key("rules that do not run, by pack/id, glob, or tag:NAME", _SELECTORS, "[news/more-news, 'tag:share']"),
+    "enable": Key(
+        "rules that run although they are experimental, disabled above, or riskier than max_risk",
+        _SELECTORS,
+        "legal/affiliate-notice",
+    ),
+    "override": Key(
+        "changes of single fields (pack/id: {run.count: 2..20}) and of names (pack/name+: [phrase])",
+        {"$ref": "#/$defs/override"},
+        "{news/related-block: {run.count: 2..20}, social/share+: {de: [weitersagen]}}",
+    ),
+    "sites": Key(
+        "what is different for documents of one site: rules to disable, enable or override there",
+        {"$ref": "#/$defs/sites"},
+        "{example.com: {disable: news/more-news}}",
+    ),
+    "define": Key(
+        "named phrases and tests",
+        {"$ref": "#/$defs/define"},
+        "{share: {en: [share], fr: [partager]}, headline: {words: 3..18}}",
+    ),
+    "rules": Key("the rules", {"$ref": "#/$defs/rules"}, "[]"),
+}
+SITE_KEYS = ("disable", "enable", "override")
+VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+DEFINED = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+_MOST_BYTES = 4 * LARGEST_FILE
+_DEEPEST_PACK = 20  # packs that extend packs
+
+
+@dataclass(slots=True)
+class _Layer:
+    """One file, read but not yet resolved."""
+
+    pack: Pack
+    root: Node
+    extends: list[_Layer] = field(default_factory=list)
+    required: list[_Layer] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A configuration and what it was made from, for those who write rules.
+
+    `rules` are all rules, also those that do not run; `nodes` holds each one's merged YAML by its full name, `uses` the
+    full names of the phrases and tests that it leans on, and `names` the merged YAML of these. `changed` are the rules
+    that an `override` changed, in a field or in a name that they use. `files` holds the SHA-256 of every file read.
+    """
+
+    configuration: Configuration
+    rules: tuple[Rule, ...]
+    nodes: Mapping[str, Node]
+    uses: Mapping[str, frozenset[str]]
+    names: Mapping[str, Node]
+    changed: frozenset[str]
+    files: Mapping[str, str]
+
+
+def resolve(names: Sequence[str]) -> Resolved:
+    """Return what the named packs make together, in this order, with all that it was made from.
+
+    Raises `RuleError` with every problem found.
+
+    >>> resolve(["core"]).configuration.packs[0].name
+    'core'
+    """
+    problems = Problems()
+    loaded: dict[str, _Layer] = {}
+    layers: list[_Layer] = []
+    for name in names:
+        if name not in pack_files():
+            known = ", ".join(pack_files())
+            problems.found.append(
+                Problem(
+                    Place(name, 1, 1),
+                    f"no pack `{name}`{nearest(name, list(pack_files()))}; there are: {known}",
+                )
+            )
+            continue
+        layer = _read_file(pack_files()[name], problems, loaded, ())
+        if layer is not None:
+            layers.append(layer)
+    return _resolve(layers, problems)
+
+
+def resolve_file(path: str | Path) -> Resolved:
+    """Return the configuration of a pack or configuration file, with all that it was made from.
+
+    Raises `RuleError` with every problem found, `OSError` where the file cannot be read.
+    """
+    problems = Problems()
+    layer = _read_file(Path(path), problems, {}, ())
+    return _resolve([layer] if layer else [], problems)
+
+
+def resolve_text(text: str, file: str = "<text>") -> Resolved:
+    """Return the configuration written in `text` with all that it was made from; `file` names it in messages.
+
+    Paths in it are taken from the working directory. Raises `RuleError` with every problem found.
+    """
+    problems = Problems()
+    layer = _read_layer(text, file, Path(), problems, {}, ())
+    return _resolve([layer] if layer else [], problems)
+
+
+def load_test(text: str, file: str = "<test>") -> Test:
+    """Return a test written on its own, such as ``is: share this``; `file` names it in messages.
+
+    It may use the names of the shipped packs: ``has: $social/share``. Raises `RuleError` with every problem found.
+
+    >>> load_test("words: 3..18").key
+    'words'
+    """
+    problems = Problems()
+    node = read_nodes(text, file, problems)
+    if node is None or node.kind == "scalar":
+        if not problems.found:
+            word = text.strip()[:40]
+            told = f"; write `is: {word}` or `has: {word}` for a phrase" if node and node.tag == "str" else ""
+            problems.add(Place(file, 1, 1), f"expected a test such as `is: share this` or `words: 3..18`{told}")
+        raise RuleError(problems.found)
+    defined: dict[str, Mapping[str, Node]] = {}
+    if "$" in text:
+        loaded: dict[str, _Layer] = {}
+        for path in pack_files().values():
+            _read_file(path, Problems(), loaded, ())
+        defined = {layer.pack.name: _defined(layer, Problems()) for layer in loaded.values()}
+    test = parse_test(Reading("", Names(defined, {"": tuple(defined)}), problems), node)
+    problems.stop_if_any()
+    if test is None:
+        raise RuleError([Problem(node.place, "an empty test")])
+    return test
+
+
+def _read_file(path: Path, problems: Problems, loaded: dict[str, _Layer], opening: tuple[str, ...]) -> _Layer | None:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
+    except OSError as error:
+        if opening:
+            problems.found.append(Problem(Place(str(path), 1, 1), f"cannot be read: {error.strerror or error}"))
+            return None
+        raise
+    if len(data) > _MOST_BYTES:
+        problems.found.append(Problem(Place(str(path), 1, 1), f"the file has more than {_MOST_BYTES:,} bytes"))
+        return None
+    problems.files[str(path)] = hashlib.sha256(data).hexdigest()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", "replace").split("\n")
+        place = Place(str(path), len(before), len(before[-1]) + 1)
+        problems.found.append(Problem(place, f"not UTF-8: byte 0x{data[error.start]:02x}"))
+        return None
+    return _read_layer(text, str(path), path.parent, problems, loaded, opening)
+
+
+def _read_layer(
+    text: str,
+    file: str,
+    folder: Path,
+    problems: Problems,
+    loaded: dict[str, _Layer],
+    opening: tuple[str, ...],
+) -> _Layer | None:
+    if file in loaded:
+        return loaded[file]
+    root = read_nodes(text, file, problems)
+    if root is None or root.kind != "map":
+        if not problems.found:
+            what = "the file holds nothing; " if root is None else ""
+            problems.add(Place(file, 1, 1), f"{what}expected a pack: a map with the keys pack, version, about, rules")
+        return None
+    for key, key_node, _ in root.named():
+        if key not in PACK_KEYS:
+            problems.add(key_node.place, f"unknown key `{key[:60]}`{nearest(key, list(PACK_KEYS))}")
+    layer = _Layer(_read_head(root, file, problems), root)
+    loaded[file] = layer
+    for key, found in (("extends", layer.extends), ("requires", layer.required)):
+        node = root.get(key)
+        if node is None:
+            continue
+        for item in node.items if node.kind == "list" else (node,):
+            other = _open_other(item, folder, problems, loaded, (*opening, file))
+            if other is not None:
+                found.append(other)
+    return layer
+
+
+def _open_other(
+    item: Node, folder: Path, problems: Problems, loaded: dict[str, _Layer], opening: tuple[str, ...]
+) -> _Layer | None:
+    """Open a pack that another one names: by name, ``name@version``, or path."""
+    word = read_word(Reading("", Names({}, {}), problems), item, "a pack's name")
+    if word is None:
+        return None
+    name, _, version = word.partition("@")
+    if "://" in word:
+        problems.add(item.place, "packs are files: a name or a path, never a URL")
+        return None
+    path = pack_files().get(name)
+    if path is None and (name.endswith((".yaml", ".yml")) or "/" in name):
+        path = Path(os.path.normpath(folder / name))
+    if path is None:
+        problems.add(
+            item.place,
+            f"no pack `{name[:60]}`{nearest(name, list(pack_files()))}; there are: {', '.join(pack_files())}",
+        )
+        return None
+    if str(path) in opening:
+        problems.add(
+            item.place,
+            f"packs that extend each other: {' → '.join([*opening[opening.index(str(path)) :], str(path)])}",
+        )
+        return None
+    if len(opening) > _DEEPEST_PACK:
+        problems.add(item.place, f"more than {_DEEPEST_PACK} packs that extend one another")
+        return None
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):  # a name too long, or one that no file can have
+        there = False
+    if not there:
+        problems.add(item.place, f"no file `{str(path)[:200]}`")
+        return None
+    layer = _read_file(path, problems, loaded, opening)
+    if layer is not None and version and layer.pack.version != version:
+        problems.add(item.place, f"pack `{name[:60]}` is there in version {layer.pack.version}, not {version[:60]}")
+    return layer
+
+
+def _read_head(root: Node, file: str, problems: Problems) -> Pack:
+    reading = Reading("", Names({}, {}), problems)
+    is_pack = root.get("pack") is not None
+    words: dict[str, str] = {}
+    for key in ("pack", "version", "about"):
+        node = root.get(key)
+        if node is None:
+            if is_pack:
+                problems.add(root.place, f"a pack without `{key}`")
+            continue
+        word = read_word(reading, node, key)
+        if word is None:
+            continue
+        if key == "pack" and not _NAME.fullmatch(word):
+            problems.add(node.place, f"`{word[:60]}`: a pack's name has lower-case letters, digits and hyphens")
+        if key == "version" and not VERSION.fullmatch(word):
+            problems.add(node.place, f"`{word[:60]}` is not a version such as 1.0.0")
+        words[key] = word
+    # A configuration without a name is called `local`; its rules are local/ID.
+    return Pack(words.get("pack", "local"), words.get("version", "0.0.0"), words.get("about", ""), file)
+
+
+# ------------------------------------------------------------------ layering
+
+
+def _in_order(layers: Sequence[_Layer]) -> list[_Layer]:
+    """Return the layers and all that they extend, the extended ones first, each once."""
+    order: list[_Layer] = []
+
+    def visit(layer: _Layer) -> None:
+        if layer not in order:
+            for other in layer.extends:
+                visit(other)
+            order.append(layer)
+
+    for layer in layers:
+        visit(layer)
+    return order
+
+
+def _resolve(layers: Sequence[_Layer], problems: Problems) -> Resolved:
+    order = _in_order(layers)
+    by_name: dict[str, _Layer] = {}
+    for layer in order:
+        first = by_name.setdefault(layer.pack.name, layer)
+        if first is not layer:
+            advice = "" if layer.root.get("pack") else "; give this one a name with `pack:`"
+            problems.add(
+                layer.root.place,
+                f"two packs are called `{layer.pack.name}`: {first.pack.file} and this one{advice}",
+            )
+    every = {other.pack.name: other for layer in order for other in (*layer.required, layer)}
+    defined = {name: _defined(layer, problems) for name, layer in every.items()}
+    rules = {layer.pack.name: _rule_nodes(layer, problems) for layer in order}
+    written = {id(node) for group in (*defined.values(), *rules.values()) for node in group.values()}
+    for layer in order:
+        _override(layer.root.get("override"), defined, rules, problems)
+    sees = {name: tuple(other.pack.name for other in reversed(_in_order([layer]))) for name, layer in every.items()}
+    names = Names(defined, sees)
+    overridden = {
+        f"{pack}/{name}" for pack, group in defined.items() for name, node in group.items() if id(node) not in written
+    }
+    parsed: list[Rule] = []
+    nodes: dict[str, Node] = {}
+    uses: dict[str, frozenset[str]] = {}
+    changed: set[str] = set()
+    for number, layer in enumerate(order):
+        for node in rules[layer.pack.name].values():
+            used: set[str] = set()
+            rule = parse_rule(Reading(layer.pack.name, names, problems, used=used), node, number)
+            if rule is not None:
+                parsed.append(rule)
+                nodes[rule.name], uses[rule.name] = node, frozenset(used)
+                if id(node) not in written or used & overridden:
+                    changed.add(rule.name)
+    used_names = frozenset().union(*uses.values())
+    for layer in order:
+        for name, node in defined[layer.pack.name].items():
+            if f"{layer.pack.name}/{name}" not in used_names:
+                check_name(Reading(layer.pack.name, names, problems), node)
+    chosen = _for_sites(order, rules, names, parsed, _choose(order, parsed, problems), problems)
+    guard = _guard(order, problems)
+    problems.stop_if_any()
+    packs = tuple(layer.pack for layer in order)
+    configuration = Configuration(packs, tuple(chosen), guard, digest_of(packs, chosen, guard))
+    merged = {f"{pack}/{name}": node for pack, group in defined.items() for name, node in group.items()}
+    return Resolved(configuration, tuple(parsed), nodes, uses, merged, frozenset(changed), problems.files)
+
+
+def _defined(layer: _Layer, problems: Problems) -> dict[str, Node]:
+    node = layer.root.get("define")
+    if node is None:
+        return {}
+    if node.kind != "map":
+        problems.add(node.place, "`define` must be a map from names to phrases or tests")
+        return {}
+    for key, key_node, _ in node.named():
+        if not DEFINED.fullmatch(key):
+            problems.add(
+                key_node.place,
+                f"`{key[:60]}`: a name has lower-case letters, digits, hyphens and underscores",
+            )
+    return {key: value for key, _, value in node.named()}
+
+
+def _rule_nodes(layer: _Layer, problems: Problems) -> dict[str, Node]:
+    """Return the pack's rules by id; report duplicates."""
+    node = layer.root.get("rules")
+    if node is None:
+        return {}
+    if node.kind != "list":
+        problems.add(node.place, "`rules` must be a list of rules")
+        return {}
+    found: dict[str, Node] = {}
+    for number, item in enumerate(node.items):
+        id_node = item.get("id") if item.kind == "map" else None
+        identifier = id_node.text if id_node is not None and id_node.text else f"rule {number + 1}"
+        if identifier in found and id_node is not None:
+            first = found[identifier].get("id") or found[identifier]
+            problems.add(id_node.place, f"duplicate id `{identifier[:60]}`, first on line {first.place.line}")
+            continue
+        found[identifier] = item
+    return found
+
+
+def _override(
+    node: Node | None,
+    defined: dict[str, dict[str, Node]],
+    rules: dict[str, dict[str, Node]],
+    problems: Problems,
+) -> None:
+    """Carry out an `override`: fields of rules, phrases of names."""
+    if node is None:
+        return
+    if node.kind != "map":
+        problems.add(node.place, "`override` must be a map such as {news/related-block: {run.count: 2..20}}")
+        return
+    for key, key_node, value in node.named():
+        owner, _, bare = key.rstrip("+-").partition("/")
+        if key.endswith(("+", "-")):
+            known = defined.get(owner, {})
+            if bare not in known:
+                hint = nearest(key[:-1], [f"{pack}/{name}" for pack, names in defined.items() for name in names])
+                problems.add(key_node.place, f"unknown name `{key[:-1][:60]}`{hint}")
+            elif not looks_like_phrases(known[bare]):
+                problems.add(key_node.place, f"`{key[:-1]}` stands for a test: only to phrases can phrases be added")
+            elif key.endswith("+"):
+                known[bare] = _with_phrases(known[bare], value)
+            else:
+                _check_gone(known[bare], value, problems)
+                known[bare] = _without_phrases(known[bare], value)
+        elif bare not in rules.get(owner, {}) and bare in defined.get(owner, {}):
+            problems.add(
+                key_node.place,
+                f"`{key[:60]}` is a name: write `{key[:60]}+` to add phrases, `{key[:60]}-` to take some away",
+            )
+        elif bare not in rules.get(owner, {}):
+            hint = nearest(key, [f"{pack}/{name}" for pack, ids in rules.items() for name in ids])
+            problems.add(key_node.place, f"unknown rule `{key[:60]}`{hint}")
+        elif value.kind != "map":
+            problems.add(value.place, "expected a map from fields to values, such as {run.count: 2..20}")
+        else:
+            for path, path_node, new in value.named():
+                if path == "id":
+                    problems.add(path_node.place, "a rule keeps its id")
+                    continue
+                rules[owner][bare] = _set(rules[owner][bare], path.split("."), path_node, new)
+
+
+def _set(node: Node, path: list[str], path_node: Node, value: Node) -> Node:
+    """Return a map node with the value at a dotted path replaced or added."""
+    key, *rest = path
+    old = node.get(key)
+    if rest:
+        value = _set(
+            old if old is not None and old.kind == "map" else Node("map", path_node.place),
+            rest,
+            path_node,
+            value,
+        )
+    if old is None:
+        return replace(node, kind="map", pairs=(*node.pairs, (replace(path_node, text=key), value)))
+    return replace(node, pairs=tuple((name, value if name.text == key else former) for name, former in node.pairs))
+
+
+def _with_phrases(node: Node, more: Node) -> Node:
+    if node.kind == "map" and more.kind == "map":
+        languages = {key: value for key, _, value in node.named()}
+        pairs = [
+            (key, _with_phrases(value, more_value) if (more_value := more.get(key.text)) else value)
+            for key, value in node.pairs
+        ]
+        return replace(node, pairs=(*pairs, *(pair for pair in more.pairs if pair[0].text not in languages)))
+    if node.kind == "map":
+        anywhere = Node("scalar", more.place, text="any")
+        return _with_phrases(node, Node("map", more.place, pairs=((anywhere, more),)))
+    return Node(
+        "list",
+        more.place,
+        items=(
+            *(node.items if node.kind == "list" else (node,)),
+            *(more.items if more.kind == "list" else (more,)),
+        ),
+    )
+
+
+def _texts(node: Node) -> list[Node]:
+    """Return the scalars of phrases: of a word, a list, or a map from languages."""
+    inner = node.items if node.kind == "list" else [value for _, value in node.pairs]
+    return [node] if node.kind == "scalar" else [scalar for item in inner for scalar in _texts(item)]
+
+
+def _check_gone(node: Node, less: Node, problems: Problems) -> None:
+    known = [scalar.text for scalar in _texts(node)]
+    for scalar in _texts(less):
+        if scalar.text not in known:
+            problems.add(
+                scalar.place,
+                f"there is no phrase `{scalar.text[:60]}` to take away{nearest(scalar.text, known)}",
+            )
+
+
+def _without_phrases(node: Node, less: Node) -> Node:
+    """Drop phrases from a name, in every language."""
+    gone = {item.text for item in (less.items if less.kind == "list" else (less,))}
+    if less.kind == "map":
+        gone = {
+            item.text for _, _, value in less.named() for item in (value.items if value.kind == "list" else (value,))
+        }
+    if node.kind == "map":
+        return replace(node, pairs=tuple((key, _without_phrases(value, less)) for key, value in node.pairs))
+    items = node.items if node.kind == "list" else (node,)
+    return Node(
+        "list",
+        node.place,
+        items=tuple(item for item in items if item.kind != "scalar" or item.text not in gone),
+    )
+
+
+def _choose(order: Sequence[_Layer], rules: list[Rule], problems: Problems) -> list[Rule]:
+    """Return the rules that run: `enable`, `disable` and `max_risk` of each layer in turn; experimental ones only if enabled."""
+    off = {rule.name for rule in rules if rule.status == "experimental"}
+    for layer in order:
+        reading = Reading(layer.pack.name, Names({}, {}), problems)
+        limit = layer.root.get("max_risk")
+        if limit is not None:
+            word = read_word(reading, limit, "max_risk")
+            if word is not None and word not in RISKS:
+                problems.add(
+                    limit.place,
+                    f"max_risk is one of {', '.join(RISKS)}, not `{word[:60]}`{nearest(word, list(RISKS))}",
+                )
+            elif word is not None:
+                off.update(rule.name for rule in rules if RISKS.index(rule.risk) > RISKS.index(word))
+        off |= _selected(layer.root.get("disable"), "disable", rules, problems)
+        off -= _selected(layer.root.get("enable"), "enable", rules, problems)
+    return [rule for rule in rules if rule.name not in off]
+
+
+def _selected(node: Node | None, key: str, rules: Sequence[Rule], problems: Problems) -> set[str]:
+    """Return the names of the rules that a list of names, globs and ``tag:NAME`` means."""
+    selected: set[str] = set()
+    sound = not problems.found  # a rule with problems is not among `rules`, and only seems to be missing
+    for item in () if node is None else node.items if node.kind == "list" else (node,):
+        pattern = read_word(Reading("", Names({}, {}), problems), item, f"an entry of `{key}`")
+        if pattern is None:
+            continue
+        hit = {
+            rule.name
+            for rule in rules
+            if fnmatchcase(rule.name, pattern) or pattern in {f"tag:{tag}" for tag in rule.tags}
+        }
+        if not hit and sound:
+            known = [
+                *(rule.name for rule in rules),
+                *sorted({f"tag:{tag}" for rule in rules for tag in rule.tags}),
+            ]
+            problems.add(item.place, f"no rule is called `{pattern[:60]}`{nearest(pattern, known)}")
+        selected |= hit
+    return selected
+
+
+def _for_sites(
+    order: Sequence[_Layer],
+    nodes: dict[str, dict[str, Node]],
+    names: Names,
+    parsed: Sequence[Rule],
+    chosen: Sequence[Rule],
+    problems: Problems,
+) -> list[Rule]:
+    """Carry out `sites`: the rules a layer changes stay away from the site, and variants of them are for it alone."""
+    result = list(chosen)
+    for number, layer in enumerate(order):
+        sites = layer.root.get("sites")
+        if sites is None:
+            continue
+        if sites.kind != "map":
+            problems.add(sites.place, "`sites` must be a map such as {example.com: {disable: news/more-news}}")
+            continue
+        for host, host_node, changes in sites.named():
+            if changes.kind != "map":
+                problems.add(changes.place, f"expected a map with the keys {', '.join(SITE_KEYS)}")
+                continue
+            for key, key_node, _ in changes.named():
+                if key not in SITE_KEYS:
+                    problems.add(key_node.place, f"unknown key `{key[:60]}` in `sites`{nearest(key, list(SITE_KEYS))}")
+            site = host.lower()
+            if not re.fullmatch(r"[^\s/:]+", site):
+                problems.add(host_node.place, f"`{host[:60]}` is not a site such as example.com")
+            off = _selected(changes.get("disable"), "disable", parsed, problems)
+            on = _selected(changes.get("enable"), "enable", parsed, problems)
+            local = {owner: dict(rules) for owner, rules in nodes.items()}
+            _override(changes.get("override"), {}, local, problems)
+            variants = [rule for rule in parsed if rule.name in on]
+            for owner, rules in local.items():
+                for identifier, node in rules.items():
+                    if node is not nodes[owner][identifier]:
+                        variant = parse_rule(Reading(owner, names, problems), node, number)
+                        variants = [rule for rule in variants if variant is None or rule.name != variant.name]
+                        variants += [variant] if variant is not None else []
+            gone = off | {rule.name for rule in variants}
+            result = [
+                replace(rule, except_sites=(*rule.except_sites, site)) if rule.name in gone else rule
+                for rule in result
+                if rule.name not in gone or rule.sites != (site,)
+            ]
+            result += [replace(rule, sites=(site,)) for rule in variants if rule.name not in off]
+    return result
+
+
+def _guard(order: Sequence[_Layer], problems: Problems) -> float:
+    guard = DEFAULT_GUARD
+    for layer in order:
+        node = layer.root.get("guard")
+        if node is not None:
+            guard = read_share(Reading("", Names({}, {}), problems), node, "guard") or guard
+    return guard
