@@ -3,10 +3,11 @@
     python benchmarks/scale.py [--gigabytes 0.2] [--files 10000] [--jobs 1 2] [--folder DIR] [--rules default]
 
 Makes JSON Lines shards and many small text files under DIR, then cleans each with every number of workers. Linux only: memory
-is read from /proc, as the sum of each process's share (PSS), ten times a second.
+is read from /proc, as the sum of each process's share (PSS), ten times a second. Figures go to benchmarks/runs/DATE/scale.json.
 """
 
 import argparse
+import datetime
 import json
 import os
 import platform
@@ -132,16 +133,20 @@ def main() -> None:
     options = parser.parse_args()
     rules = ["--config", options.rules] if options.rules else []
     folder = Path(tempfile.mkdtemp(prefix="cleaner-scale-", dir=options.folder))
+    here = machine()
+    runs: list[dict[str, object]] = []
     try:
         make_lines(folder / "lines", int(options.gigabytes * 1e9))
         make_files(folder / "files", options.files)
-        print(machine())
+        print(here)
         heads = {"jobs": 6, "MB": 10, "documents": 12, "seconds": 10, "MB/s": 8, "docs/s": 9, "peak MB": 9, "audit": 8}
         print("corpus  " + "".join(f"{head:>{width}}" for head, width in heads.items()))
         for corpus in ("lines", "files"):
             first = 0.0
             for jobs in options.jobs:
-                found = measure(folder / corpus, folder / f"{corpus}-{jobs}", jobs, rules)
+                out = folder / f"{corpus}-{jobs}"
+                found = measure(folder / corpus, out, jobs, rules)
+                shutil.rmtree(out)
                 seconds = found["seconds"]
                 first = first or seconds
                 print(
@@ -150,8 +155,15 @@ def main() -> None:
                     f"{found['audit_bytes'] / found['bytes']:>8.1%}  x{first / seconds:.2f}",
                     flush=True,
                 )
+                runs.append({"corpus": corpus, "jobs": jobs, **found})
+            shutil.rmtree(folder / corpus)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    written = Path(__file__).parent / "runs" / datetime.date.today().isoformat() / "scale.json"
+    written.parent.mkdir(parents=True, exist_ok=True)
+    before = json.loads(written.read_text(encoding="utf-8"))["runs"] if written.is_file() else []
+    content = {"machine": here, "runs": [*before, *runs]}
+    written.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

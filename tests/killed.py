@@ -17,8 +17,6 @@ from typing import Any
 import cleaner
 from cleaner.integrations.arrow import ArrowCleaner
 
-_, name, folder, out, mark, fatal = sys.argv
-
 
 class Dying(ArrowCleaner):
     """Cleans a batch, and dies before anybody has got it."""
@@ -37,6 +35,7 @@ class Dying(ArrowCleaner):
 
 
 if __name__ == "__main__":
+    _, name, folder, out, mark, fatal = sys.argv
     module: Any = importlib.import_module(f"cleaner.integrations.{name}")
     module.ArrowCleaner = Dying
     root = Path(cleaner.__file__).resolve().parents[1]
