@@ -32,8 +32,13 @@ demo: .venv/installed ## clean the sample articles and show every change in colo
 	$(BIN)/cleaner run seeds -o build/demo
 	$(BIN)/cleaner diff --no-pager seeds
 
-test: lint ## everything that must pass: ruff, mypy, pytest
+test: java lint ## everything that must pass: ruff, mypy, pytest
 	$(BIN)/python -m pytest
+
+# Spark is tested as it is used, and it needs Java.
+.PHONY: java
+java:
+	@java -version >/dev/null 2>&1 || { echo 'make test wants Java 17 or newer, for Spark: apt-get install openjdk-17-jre-headless' >&2; exit 1; }
 
 lint: .venv/installed-dev ## ruff and mypy only
 	$(BIN)/ruff check .

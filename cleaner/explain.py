@@ -102,7 +102,7 @@ class Explanation:
     @property
     def elsewhere(self) -> int:
         """How many rules are for other languages or sites than this document is known to have."""
-        return self.rules - sum(len(step.rules) for step in self.steps)
+        return self.rules - len({one.rule.name for step in self.steps for one in step.rules})
 
     @property
     def taken_back(self) -> bool:
@@ -141,16 +141,25 @@ class Explanation:
         Raises `IndexError` where the text has no such line.
         """
         start, end, _ = self._stretch(line)
-        found: list[Verdict] = []
+        found: dict[str, Verdict] = {}
         for look in self._looks:
             if look.is_gone(line):
                 break  # nothing later saw it
-            found.extend(look.verdicts(look.moved.to_clean(start), look.moved.to_clean(end)))
-        return sorted(found, key=lambda verdict: (_ORDER[verdict.outcome], -len(verdict.passed)))
+            for verdict in look.verdicts(look.moved.to_clean(start), look.moved.to_clean(end)):
+                # A phase may have had several turns: the one in which the rule came furthest counts.
+                before = found.get(verdict.rule.name)
+                if before is None or _ORDER[verdict.outcome] < _ORDER[before.outcome]:
+                    found[verdict.rule.name] = verdict
+        return sorted(found.values(), key=lambda verdict: (_ORDER[verdict.outcome], -len(verdict.passed)))
 
     def unseen(self, line: int) -> int:
         """Return how many rules never saw a line (from 1), because it was removed before their turn."""
-        return sum(len(look.step.rules) for look in self._looks if look.is_gone(line))
+        seen, all_of_them = set(), set()
+        for look in self._looks:
+            names = {one.rule.name for one in look.step.rules}
+            all_of_them |= names
+            seen |= set() if look.is_gone(line) else names
+        return len(all_of_them - seen)
 
     def _stretch(self, line: int) -> tuple[int, int, int]:
         lines = self.lines

@@ -137,6 +137,7 @@ def run(command: str, folder: Path) -> str:
         more |= {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HF_HOME": str(folder / "hf"),
+            "RAY_LOG_TO_DRIVER": "0",  # what its workers say names the machine
         }
     done = subprocess.run(
         [*(_CLEANER if name == "cleaner" else [sys.executable]), *arguments],

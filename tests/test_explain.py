@@ -193,6 +193,16 @@ def test_rules_for_other_languages_are_counted() -> None:
     assert explain(CLEANER, "Teilen", language="de").elsewhere == 0
 
 
+def test_a_rule_has_one_verdict_however_many_turns_it_had() -> None:
+    explanation = explain(CLEANER, f"{TAIL}\nMore news: A bank\nShare\nTwo words")
+    assert len(explanation.steps) > 6
+    for line in range(1, 8):
+        names = [one.rule.name for one in explanation.verdicts(line)]
+        assert len(names) == len(set(names))
+        assert len(names) + explanation.unseen(line) + explanation.elsewhere == explanation.rules
+    assert explanation.fate(5).rules == ("t/closing",)
+
+
 @pytest.mark.parametrize(
     ("text", "fates"),
     [

@@ -174,7 +174,7 @@ def test_import_is_light(code: str, late: str) -> None:
 
 def test_engines_are_asked_for_by_name() -> None:
     """A module for an engine that is not installed says which extra brings it."""
-    for name in ("arrow", "ray", "spark", "datasets"):
+    for name in ("arrow", "ray", "spark", "datasets", "datatrove"):
         hidden = {"arrow": "pyarrow", "spark": "pyspark"}.get(name, name)
         code = f"import sys; sys.modules[{hidden!r}] = None; import cleaner.integrations.{name}"
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)

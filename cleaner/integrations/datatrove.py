@@ -1,58 +1,48 @@
-"""A step of a datatrove pipeline that cleans documents and writes the audit, a file for each rank.
-
-Needs the package datatrove (the extra `datatrove`).
-"""
+"""A step of a datatrove pipeline that cleans documents and writes the audit, a file for each rank."""
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
-from datatrove.data import Document
-from datatrove.io import DataFolderLike, get_datafolder
-from datatrove.pipeline.base import PipelineStep
-from datatrove.pipeline.writers.disk_base import DiskWriter
-from datatrove.utils.typeshelper import StatHints
+try:
+    from datatrove.data import Document
+    from datatrove.io import DataFolderLike, get_datafolder
+    from datatrove.pipeline.base import PipelineStep
+    from datatrove.pipeline.writers.disk_base import DiskWriter
+    from datatrove.utils.typeshelper import StatHints
+except ImportError:
+    raise ImportError("datatrove pipelines need the package datatrove: pip install 'cleaner[datatrove]'") from None
 
 from cleaner.audit import DocumentRow, EditRow, Entry, RunRow, encode_row, read, run_row
 from cleaner.corpus.formats import short_tag
 from cleaner.corpus.records import Record
 from cleaner.corpus.work import clean_record
-
-if TYPE_CHECKING:
-    from cleaner.engine import Cleaner
+from cleaner.engine import Cleaner
 
 __all__ = ["AuditWriter", "CleanText", "read_audit"]
 
 
-class _Frozen:
-    """A cleaner on its way to a worker: copied and pickled as bytes, compiled where it is needed."""
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """Rules on their way to a worker, as text. An executor's record of its pipeline shows `name`."""
 
-    __slots__ = ("data", "name")
+    name: str
+    text: str = field(repr=False)
 
-    def __init__(self, cleaner: Cleaner) -> None:
-        packs = ", ".join(f"{pack.name} {pack.version}" for pack in cleaner.configuration.packs)
-        self.name = f"{packs} ({cleaner.configuration.digest[:12]})"
-        self.data = pickle.dumps(cleaner)
 
-    def __repr__(self) -> str:
-        return self.name  # stands in the executor's record of the pipeline
-
-    def __hash__(self) -> int:
-        return hash(self.data)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Frozen) and self.data == other.data
+def _carried(cleaner: Cleaner) -> _Carried:
+    packs = ", ".join(f"{pack.name} {pack.version}" for pack in cleaner.configuration.packs)
+    return _Carried(f"{packs} ({cleaner.configuration.digest[:12]})", cleaner.to_resolved())
 
 
 @lru_cache(maxsize=4)
-def _compiled(frozen: _Frozen) -> Cleaner:
+def _compiled(rules: _Carried) -> Cleaner:
     """Return the cleaner, compiled once a process: an executor unpickles the pipeline anew for every rank."""
-    cleaner: Cleaner = pickle.loads(frozen.data)
-    return cleaner
+    return Cleaner.from_resolved(rules.text)
 
 
 class AuditWriter(DiskWriter):  # type: ignore[misc]  # datatrove has no types
@@ -109,7 +99,7 @@ class CleanText(PipelineStep):  # type: ignore[misc]  # datatrove has no types
         ISO 639-3 as in ``eng_Latn``); `language` is that of all documents that do not say theirs.
         """
         super().__init__()
-        self.rules = _Frozen(cleaner)
+        self.rules = _carried(cleaner)
         self.audit = audit if isinstance(audit, AuditWriter) else AuditWriter(audit)
         self.url_key = url_key
         self.language_key = language_key

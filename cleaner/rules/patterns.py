@@ -492,6 +492,7 @@ def template_groups(template: str) -> list[str]:
 def expand(template: str, match: regex.Match[str] | None) -> str:
     r"""Fill a template's ``\1`` and ``\g<name>`` from a match; groups that took no part are empty.
 
+    >>> import regex
     >>> expand(r"\1-\2", regex.search("(a) (b)", "a b"))
     'a-b'
     """
