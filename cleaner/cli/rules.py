@@ -240,7 +240,8 @@ def list_rules(
 ) -> int:
     """List the rules of packs or a configuration, those that are off included.
 
-    In a pipe each rule is one line; --json has more columns.
+    `earned` is the risk that follows from what a rule took of labelled text, with the number of different lines: too few
+    say nothing. In a pipe each rule is one line; --json has more columns.
 
     \b
     Examples:
@@ -274,6 +275,7 @@ def list_rules(
         (
             rule.name,
             rule.risk,
+            earned_text(rule),
             rule.status if rule.name in running else f"{rule.status}, off",
             rule.unit,
             rule.action,
@@ -281,16 +283,29 @@ def list_rules(
         )
         for rule in chosen
     ]
-    print_table(("id", "risk", "status", "unit", "action", "about"), rows)
+    print_table(("id", "risk", "earned", "status", "unit", "action", "about"), rows)
     return 0
+
+
+def earned_text(rule: Rule) -> str:
+    """Return the risk that a shipped rule earned, and on how many different lines; nothing where it was not measured."""
+    from cleaner.rules.evidence import evidence_of
+
+    found = evidence_of(rule)
+    return "" if found is None else f"{found.earned or 'too few'} ({found.lines:,})"
 
 
 def described_rule(rule: Rule, running: bool) -> dict[str, Any]:
     """Return what `rules list --json` tells of a rule."""
+    from cleaner.rules.evidence import evidence_of
+
+    found = evidence_of(rule)
     return {
         "id": rule.name,
         "about": rule.about,
         "risk": rule.risk,
+        "measured": found
+        and {"right": found.right, "lines": found.lines, "sites": found.sites, "earned": found.earned},
         "status": rule.status,
         "runs": running,
         "unit": rule.unit,

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from cleaner.quality.score import Report, RuleScore, Sample, earned_risk, rates, wilson
+from cleaner.quality.score import Report, RuleScore, Sample, rates
+from cleaner.rules.evidence import earned_risk, wilson
 from cleaner.rules.model import Rule
 
 __all__ = ["Table", "group_table", "html_page", "risk_table", "rule_table", "sample_head"]
@@ -66,7 +67,7 @@ def group_table(report: Report, by: Sequence[str]) -> Table:
 def _interval(one: RuleScore) -> str:
     if not one.scored:
         return "-"
-    low, high = wilson(one.right, one.scored)
+    low, high = wilson(one.distinct_right, len(one.distinct))
     return f"{100 * low:.1f}–{100 * high:.1f}"
 
 
@@ -94,12 +95,12 @@ def risk_table(report: Report, rules: Sequence[Rule]) -> Table:
     for rule in sorted(rules, key=lambda rule: rule.name):
         if rule.action in ("drop", "replace"):
             one = report.rules.get(rule.name, RuleScore())
-            earned = earned_risk(one.right, one.wrong) or "not enough evidence"
+            earned = earned_risk(one.distinct_right, len(one.distinct)) or "not enough evidence"
             remark = "" if earned in (rule.risk, "not enough evidence") else "differs"
             rows.append(
-                (rule.name, rule.risk, earned, remark, f"{one.scored:,}", _interval(one), f"{len(one.sites):,}")
+                (rule.name, rule.risk, earned, remark, f"{len(one.distinct):,}", _interval(one), f"{len(one.sites):,}")
             )
-    return Table(("rule", "declared", "earned", "", "scored", "95 %", "sites"), tuple(rows), (4, 5, 6))
+    return Table(("rule", "declared", "earned", "", "lines", "95 %", "sites"), tuple(rows), (4, 5, 6))
 
 
 # ------------------------------------------------------------------ HTML

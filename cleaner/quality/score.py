@@ -6,7 +6,6 @@ did is taken from the edits: they say which characters it took, so that nothing 
 
 from __future__ import annotations
 
-import math
 import zlib
 from bisect import bisect_right
 from collections import Counter, defaultdict, deque
@@ -25,11 +24,11 @@ from cleaner.edits import Edit
 from cleaner.engine import Cleaner, Result
 from cleaner.quality.align import overlap, plain_words, surviving, words_of
 from cleaner.quality.labels import Labelled, decode, read_rows, site_of
-from cleaner.rules.model import Risk, Rule
+from cleaner.rules.evidence import Evidence, earned_risk, stamp, wilson
+from cleaner.rules.model import Rule
 
 __all__ = [
     "GROUPINGS",
-    "LEAST_HITS",
     "WHOLE_PAGES",
     "Counts",
     "Hit",
@@ -37,22 +36,20 @@ __all__ = [
     "RuleScore",
     "Sample",
     "as_json",
-    "earned_risk",
+    "evidence_for",
+    "half_of",
     "hits_of",
     "rates",
     "score",
     "score_text",
-    "wilson",
 ]
 
-GROUPINGS = ("extractor", "page_type", "language")
+GROUPINGS = ("extractor", "page_type", "language", "half")
 # Extractors that keep the whole page, menus and all. Nine lines in ten of these texts are boilerplate, so they would drown
 # the others: the group `main` leaves them out, and so do page types and languages.
 WHOLE_PAGES = frozenset({"resiliparse_full"})
 HURT = 0.05  # share of its content words beyond which a text is hurt
-LEAST_HITS = 10  # scored hits below which a rule's precision says nothing
 _GRAM = 4  # words in a row that the gold text must hold for a word of a cut line to be content
-_SAFE, _LIKELY = 0.97, 0.85  # lower bounds of the precision's interval
 
 # ------------------------------------------------------------------ totals
 
@@ -315,8 +312,8 @@ def _rule_of(edit: Edit) -> str:
 class RuleScore:
     """What one rule did to all texts: whole lines, spans, repairs, and the labels of the first two.
 
-    `distinct` are the different texts of lines among the scored hits, counted once a site: several extractors of one page give
-    the same line several times.
+    `distinct` are the different texts of lines among the scored hits, by site, each with how often it was right and how
+    often it was scored: several extractors of one page give the same line several times.
     """
 
     lines: int = 0
@@ -329,7 +326,7 @@ class RuleScore:
     words: int = 0
     content_words: int = 0
     sites: set[str] = field(default_factory=set)
-    distinct: set[tuple[str, int]] = field(default_factory=set)
+    distinct: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
     @property
     def scored(self) -> int:
@@ -340,6 +337,11 @@ class RuleScore:
     def precision(self) -> float | None:
         """The share of the scored hits that are boilerplate."""
         return _share(self.right, self.scored)
+
+    @property
+    def distinct_right(self) -> float:
+        """How many of the different lines are boilerplate; one whose copies disagree counts in part."""
+        return sum(right / scored for right, scored in self.distinct.values())
 
     def add(self, hit: Hit, site: str, text: int) -> None:
         """Count one hit; `text` is a number that stands for the line's words."""
@@ -356,37 +358,18 @@ class RuleScore:
         self.words += hit.words
         self.content_words += hit.content_words
         if hit.label != "u":
-            self.distinct.add((site, text))
+            right, scored = self.distinct.get((site, text), (0, 0))
+            self.distinct[site, text] = right + (hit.label in "bd"), scored + 1
 
 
-_Z = 1.959963984540054  # of the normal distribution, 2.5 % lie above
-
-
-def wilson(right: float, count: float) -> tuple[float, float]:
-    """Return the 95 % score interval of a share (Wilson 1927, "Probable inference", equation for p).
-
-    >>> [round(bound, 4) for bound in wilson(9, 10)]
-    [0.5958, 0.9821]
-    """
-    if not count:
-        return 0.0, 1.0
-    share, square = right / count, _Z * _Z
-    middle = share + square / (2 * count)
-    spread = _Z * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
-    whole = 1 + square / count
-    return max(0.0, (middle - spread) / whole), min(1.0, (middle + spread) / whole)
-
-
-def earned_risk(right: int, wrong: int) -> Risk | None:
-    """Return the risk that a rule's scored hits earn: by the lower bound of its interval; None where they are too few.
-
-    >>> earned_risk(200, 0), earned_risk(99, 4), earned_risk(9, 2), earned_risk(9, 0)
-    ('safe', 'likely', 'risky', None)
-    """
-    if right + wrong < LEAST_HITS:
-        return None
-    low = wilson(right, right + wrong)[0]
-    return "safe" if low >= _SAFE else "likely" if low >= _LIKELY else "risky"
+def evidence_for(report: Report, rules: Iterable[Rule]) -> dict[str, Evidence]:
+    """Return what a report says of each rule that took lines or spans, by the rule's full name."""
+    found = {rule.name: (rule, report.rules.get(rule.name)) for rule in rules}
+    return {
+        name: Evidence(round(one.distinct_right, 2), len(one.distinct), len(one.sites), stamp(rule))
+        for name, (rule, one) in found.items()
+        if one is not None and one.distinct
+    }
 
 
 # ------------------------------------------------------------------ samples
@@ -466,7 +449,7 @@ def _score_row(row: Labelled, cleaner: Cleaner, samples: bool) -> _Scored:
     main = row.extractor not in WHOLE_PAGES
     groups = [("", "all"), *([("", "main")] if main else [])]
     for grouping in GROUPINGS:
-        name = getattr(row, grouping)
+        name = half_of(site_of(row)) if grouping == "half" else getattr(row, grouping)
         if name and (main or grouping == "extractor"):
             groups.append((grouping, name))
     return _Scored(
@@ -479,6 +462,11 @@ def _score_row(row: Labelled, cleaner: Cleaner, samples: bool) -> _Scored:
         tuple({flag.name: None for flag in result.flags}),
         any(flag.error for flag in result.flags),
     )
+
+
+def half_of(site: str) -> str:
+    """Return in which half of all sites one is, ``1`` or ``2``: rules can be written on the one and measured on the other."""
+    return str(1 + zlib.crc32(site.encode("utf-8", "backslashreplace")) % 2)
 
 
 def _digest(line: str) -> int:
@@ -603,13 +591,13 @@ def _rule_json(one: RuleScore, declared: str | None) -> dict[str, Any]:
         "wrong": one.wrong,
         "unsure": one.unsure,
         "precision": one.precision,
-        "interval": wilson(one.right, one.scored) if one.scored else None,
+        "interval": wilson(one.distinct_right, len(one.distinct)) if one.scored else None,
         "words": one.words,
         "content_words": one.content_words,
         "sites": len(one.sites),
         "distinct": len(one.distinct),
         "risk": declared,
-        "earned": earned_risk(one.right, one.wrong),
+        "earned": earned_risk(one.distinct_right, len(one.distinct)),
     }
 
 
