@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # mypy rejects a folder without Python files
 SOURCES := cleaner docs tests $(if $(wildcard benchmarks/*.py),benchmarks)
 
-.PHONY: help demo test lint mypy format docs bench peers clean
+.PHONY: help demo test lint mypy format docs bench peers evidence clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -67,6 +67,9 @@ build/peers/%/installed: benchmarks/peers/%.txt
 	test -x build/peers/$*/bin/python || $(PYTHON) -m venv build/peers/$*
 	build/peers/$*/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
 	@touch $@
+
+evidence: .venv/installed-dev ## measure the precision of every rule, on the labelled texts that CLEANER_QUALITY names
+	$(BIN)/python benchmarks/evidence.py
 
 clean: ## remove .venv and everything built
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

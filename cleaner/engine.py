@@ -112,6 +112,7 @@ class _Compiled:
     spans: Callable[[Units, int], list[Span]] | None
     options: Any
     priority: tuple[int, int, str]  # lower risk, later layer, id
+    once: bool  # not asked again when lines have gone
     creeps: bool  # asked again when lines have gone, it could eat its way through a text
     units: Kind  # what the match looks at; a span rule looks at lines
 
@@ -130,6 +131,7 @@ def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
         find_spans(locator) if locator is not None else None,
         options,
         (RISKS.index(rule.risk), -rule.layer, rule.name),
+        _only_once(rule),
         _creeps(rule),
         "line" if rule.unit == "span" else rule.unit,
     )
@@ -137,6 +139,11 @@ def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
 
 def _tests(rule: Rule) -> list[Test]:
     return [*inner_tests(rule.match), *inner_tests(rule.unless), *inner_tests(rule.run.then if rule.run else None)]
+
+
+def _only_once(rule: Rule) -> bool:
+    """Tell whether a rule has one turn: it flags, or replaces, or counts lines, of which some are gone by the next."""
+    return rule.action in ("flag", "replace") or any(test.key in ("above", "below", "around") for test in _tests(rule))
 
 
 def _creeps(rule: Rule) -> bool:
@@ -432,7 +439,7 @@ class Cleaner:
         if laps is not None:
             laps.add("scan")
         for compiled in awake:
-            if compiled.rule.action == "keep" or (again and compiled.rule.action in ("flag", "replace")):
+            if compiled.rule.action == "keep" or (again and compiled.once):
                 continue
             if compiled.rule.action == "flag":
                 self._flag(work, compiled)

@@ -53,7 +53,7 @@ def test_risk_and_configuration_make_no_other_rule_of_it() -> None:
         (Evidence(8.5, 9, 4, ""), "9 lines: not enough evidence"),
         (Evidence(1, 1, 1, ""), "1 line: not enough evidence"),
         (Evidence(200, 200, 30, ""), "100.0% of 200 lines (98.1% to 100.0%): safe"),
-        (Evidence(40.5, 54, 30, ""), "75.0% of 54 lines (62.1% to 84.7%): risky"),
+        (Evidence(40.5, 54, 30, ""), "75.0% of 54 lines (62.1% to 84.6%): risky"),
     ],
 )
 def test_evidence_in_words(found: Evidence, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

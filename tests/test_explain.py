@@ -194,9 +194,9 @@ def test_rules_for_other_languages_are_counted() -> None:
 
 
 def test_a_rule_has_one_verdict_however_many_turns_it_had() -> None:
-    explanation = explain(CLEANER, f"{TAIL}\nMore news: A bank\nShare\nTwo words")
+    explanation = explain(CLEANER, f"{TAIL}\nMore news: A bank\n{TAIL.splitlines()[0]}")
     assert len(explanation.steps) > 6
-    for line in range(1, 8):
+    for line in range(1, 7):
         names = [one.rule.name for one in explanation.verdicts(line)]
         assert len(names) == len(set(names))
         assert len(names) + explanation.unseen(line) + explanation.elsewhere == explanation.rules

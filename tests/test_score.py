@@ -213,7 +213,12 @@ def test_command(gold: Path, tmp_path: Path) -> None:
     found = json.loads(told_json.read_text(encoding="utf-8"))
     assert found["totals"]["main"]["rates"]["precision"] == 0.5
     rule = found["rules"]["local/share"]
-    assert (rule["risk"], rule["earned"], rule["precision"], rule["sites"]) == ("safe", None, 0.5, 1)  # eighty times one line
+    assert (rule["risk"], rule["earned"], rule["precision"], rule["sites"]) == (
+        "safe",
+        None,
+        0.5,
+        1,
+    )  # eighty times one line
     assert (len(found["lost"]), len(found["missed"])) == (1, 2)
     assert "<h2>Went wrongly</h2>" in page.read_text(encoding="utf-8")
 

@@ -29,13 +29,6 @@ _WIDEST = 160  # characters of a sample's line
 @click.option("--missed", metavar="N", type=click.IntRange(0), default=0, help="Boilerplate lines to show that stayed.")
 @click.option("--json", "json_file", metavar="FILE", type=click.Path(dir_okay=False), help="Write the report as JSON.")
 @click.option("--html", "html_file", metavar="FILE", type=click.Path(dir_okay=False), help="Write it as a web page.")
-@click.option(
-    "--evidence",
-    "evidence_file",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write each rule's precision as `rules list` shows it.",
-)
 @click.option("--limit", metavar="N", type=click.IntRange(1), help="Take only the first N texts.")
 @jobs_option
 def score(
@@ -48,7 +41,6 @@ def score(
     missed: int,
     json_file: str | None,
     html_file: str | None,
-    evidence_file: str | None,
     limit: int | None,
     jobs: int | None,
 ) -> int:
@@ -69,9 +61,8 @@ def score(
 
     from cleaner.corpus.pool import available
     from cleaner.quality.page import group_table, html_page, risk_table, rule_table
-    from cleaner.quality.score import GROUPINGS, as_json, evidence_for
+    from cleaner.quality.score import GROUPINGS, as_json
     from cleaner.quality.score import score as measure
-    from cleaner.rules.evidence import write_evidence
 
     groupings = [name.strip() for name in by.split(",") if name.strip()]
     for name in groupings:
@@ -93,8 +84,6 @@ def score(
     if json_file:
         content = as_json(report, rules, by=groupings, lost=lost, missed=missed)
         Path(json_file).write_bytes(msgspec.json.format(msgspec.json.encode(content)) + b"\n")
-    if evidence_file:
-        write_evidence(Path(evidence_file), evidence_for(report, rules))
     if html_file:
         tables = {"Totals": groups, "Rules": rule_table(report), "Risk": risk_table(report, rules)}
         shown_samples = {"Went wrongly": report.lost[:lost], "Stayed wrongly": report.missed[:missed]}

@@ -1,7 +1,6 @@
 """What rules were measured to do: the precision of each on labelled text, and the risk that it earns.
 
-The figures lie beside the packs, in ``evidence.json``; ``cleaner score GOLD --evidence FILE`` writes them. A rule that
-changed since then has none.
+The figures lie beside the packs, in ``evidence.json``; ``make evidence`` writes them. A rule that changed since then has none.
 """
 
 from __future__ import annotations
