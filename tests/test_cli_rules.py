@@ -204,13 +204,26 @@ def test_difference(expected: str, found: str, lines: list[str]) -> None:
 
 
 def test_list() -> None:
-    done = call("rules", "list", "--config", "base.yaml")
-    assert done.stdout == textwrap.dedent("""\
-        id               risk    status             unit       action  about
-        base/share-line  safe    stable             line       drop    A share button
-        base/related     likely  stable             line       drop    A heading of related stories and the headlines under it
-        base/draft       likely  experimental, off  paragraph  drop    Not ready
-        """)
+    rows = call("rules", "list", "--config", "base.yaml").stdout.splitlines()
+    assert rows == [
+        "id               risk    earned  status             unit       action  about",
+        "base/share-line  safe            stable             line       drop    A share button",
+        "base/related     likely          stable             line       drop    "
+        "A heading of related stories and the headlines under it",
+        "base/draft       likely          experimental, off  paragraph  drop    Not ready",
+    ]
+
+
+def test_list_and_show_tell_what_shipped_rules_earned() -> None:
+    found = json.loads(call("rules", "list", "--json").stdout)
+    measured = {rule["id"]: rule["measured"] for rule in found if rule["measured"]}
+    assert measured["social/share-label"].keys() == {"right", "lines", "sites", "earned"}
+    lines = measured["social/share-label"]["lines"]
+    row = next(one for one in call("rules", "list").stdout.splitlines() if one.startswith("social/share-label "))
+    assert f"({lines:,})" in row
+    shown = call("rules", "show", "social/share-label").stdout.splitlines()[1]
+    assert shown.startswith("# measured: ")
+    assert f" {lines:,} lines" in shown
 
 
 @pytest.mark.parametrize(
@@ -237,6 +250,7 @@ def test_list_json() -> None:
             "id": "base/draft",
             "about": "Not ready",
             "risk": "likely",
+            "measured": None,
             "status": "experimental",
             "runs": False,
             "unit": "paragraph",

@@ -50,13 +50,14 @@ def show(rule: str, packs: tuple[str, ...], config: str | None) -> int:
 
 def rule_lines(resolved: Resolved, name: str) -> Iterator[str]:
     """Yield a rule, by full name, as YAML with comments, and the names that it uses."""
-    from cleaner.rules.evidence import evidence_text
+    from cleaner.rules.evidence import evidence_of, evidence_text
 
     rule = next(one for one in resolved.rules if one.name == name)
     pack = next(one for one in resolved.configuration.packs if one.name == rule.pack)
     runs = any(one.name == name for one in resolved.configuration.rules)
     yield f"# {name}, of {pack.name} {pack.version}{'' if runs else '; it is off'}"
-    yield f"# measured: {evidence_text(rule)}"
+    if evidence_of(rule) is not None:
+        yield f"# measured: {evidence_text(rule)}"
     lines: list[tuple[str, Place]] = []
     for key, _, value in resolved.nodes[name].named():
         lines.extend(_block(f"{key}:", value))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 try:
     from datatrove.data import Document
@@ -21,28 +21,38 @@ from cleaner.audit import DocumentRow, EditRow, Entry, RunRow, encode_row, read,
 from cleaner.corpus.formats import short_tag
 from cleaner.corpus.records import Record
 from cleaner.corpus.work import clean_record
-from cleaner.engine import Cleaner
+
+if TYPE_CHECKING:
+    from cleaner.engine import Cleaner
 
 __all__ = ["AuditWriter", "CleanText", "read_audit"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Carried:
-    """Rules on their way to a worker, as text. An executor's record of its pipeline shows `name`."""
+class _Frozen:
+    """A cleaner on its way to a worker: copied and pickled as bytes, compiled where it is needed."""
 
-    name: str
-    text: str = field(repr=False)
+    __slots__ = ("data", "name")
 
+    def __init__(self, cleaner: Cleaner) -> None:
+        packs = ", ".join(f"{pack.name} {pack.version}" for pack in cleaner.configuration.packs)
+        self.name = f"{packs} ({cleaner.configuration.digest[:12]})"
+        self.data = pickle.dumps(cleaner)
 
-def _carried(cleaner: Cleaner) -> _Carried:
-    packs = ", ".join(f"{pack.name} {pack.version}" for pack in cleaner.configuration.packs)
-    return _Carried(f"{packs} ({cleaner.configuration.digest[:12]})", cleaner.to_resolved())
+    def __repr__(self) -> str:
+        return self.name  # stands in the executor's record of the pipeline
+
+    def __hash__(self) -> int:
+        return hash(self.data)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Frozen) and self.data == other.data
 
 
 @lru_cache(maxsize=4)
-def _compiled(rules: _Carried) -> Cleaner:
+def _compiled(frozen: _Frozen) -> Cleaner:
     """Return the cleaner, compiled once a process: an executor unpickles the pipeline anew for every rank."""
-    return Cleaner.from_resolved(rules.text)
+    cleaner: Cleaner = pickle.loads(frozen.data)
+    return cleaner
 
 
 class AuditWriter(DiskWriter):  # type: ignore[misc]  # datatrove has no types
@@ -99,7 +109,7 @@ class CleanText(PipelineStep):  # type: ignore[misc]  # datatrove has no types
         ISO 639-3 as in ``eng_Latn``); `language` is that of all documents that do not say theirs.
         """
         super().__init__()
-        self.rules = _carried(cleaner)
+        self.rules = _Frozen(cleaner)
         self.audit = audit if isinstance(audit, AuditWriter) else AuditWriter(audit)
         self.url_key = url_key
         self.language_key = language_key
