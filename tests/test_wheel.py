@@ -47,8 +47,8 @@ def test_wheel_works_alone(tmp_path: Path) -> None:
 
     with zipfile.ZipFile(wheel) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
-    packs = {f"cleaner/packs/{path.name}": path.read_bytes() for path in (ROOT / "rules").glob("*.yaml")}
-    assert packs
+    shipped = [*(ROOT / "rules").glob("*.yaml"), ROOT / "rules" / "evidence.json"]
+    packs = {f"cleaner/packs/{path.name}": path.read_bytes() for path in shipped}
     assert {name: data for name, data in files.items() if name.startswith("cleaner/packs/")} == packs
     assert "cleaner/py.typed" in files
     assert {name.split("/")[0] for name in files} == {"cleaner", f"cleaner-{cleaner.__version__}.dist-info"}
