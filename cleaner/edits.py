@@ -121,10 +121,15 @@ def apply(original: str, edits: Sequence[Edit]) -> str:
     if not edits:
         return original
     check(original, edits)
-    return _splice(original, ((edit.start, edit.end, edit.after) for edit in edits))
+    return splice(original, ((edit.start, edit.end, edit.after) for edit in edits))
 
 
-def _splice(text: str, replacements: Iterable[tuple[int, int, str]]) -> str:
+def splice(text: str, replacements: Iterable[tuple[int, int, str]]) -> str:
+    """Return `text` with other text in place of sorted stretches that do not overlap: ``(start, end, after)``.
+
+    >>> splice("He left. Share", [(8, 14, "")])
+    'He left.'
+    """
     pieces: list[str] = []
     position = 0
     for start, end, after in replacements:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
-from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore
+from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore, splice
 from cleaner.matching.duplicates import repeated
 from cleaner.matching.phrases import primary_language
 from cleaner.matching.predicates import DUPLICATE_OF, Check, Evidence, Scan, Span, compile_test, find_spans
@@ -672,12 +672,6 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
         edits.append(Edit(place, place + len(before), before, new, (cause,)))
     if not edits:
         return chosen
-    pieces: list[str] = []
-    position = 0
-    for edit in edits:
-        pieces += (text[position : edit.start], edit.after)
-        position = edit.end
-    pieces.append(text[position:])
     moved = OffsetMap.of(edits)
     work.kept = [(moved.to_clean(start), moved.to_clean(end)) for start, end in work.kept]
     work.gaps = [(moved.to_clean(at), name) for at, name in work.gaps]
@@ -685,12 +679,13 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
         (moved.to_clean(wish.start), wish.rule.rule.name) for wish in chosen if wish.lines and wish.rule.creeps
     ]
     work.edits = compose(work.original, work.edits, edits)
+    spliced = splice(text, ((edit.start, edit.end, edit.after) for edit in edits))
     # Where whole lines went and nothing else, what the others hit is known.
     only_lines = all(wish.lines is not None and wish.rule.rule.action == "drop" for wish in chosen)
     hits: dict[Kind, Hits] = {}
     if only_lines and "line" in work.snapshot.hits:
         hits["line"] = work.snapshot.hits["line"]
-    work.snapshot = _Snapshot(Lines.of("".join(pieces)), work.snapshot.language, work.snapshot.deadline, hits)
+    work.snapshot = _Snapshot(Lines.of(spliced), work.snapshot.language, work.snapshot.deadline, hits)
     return chosen
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
+from cleaner.edits import splice
 from cleaner.text import Lines
 
 if TYPE_CHECKING:
@@ -200,15 +201,6 @@ def _outside(spans: Iterator[tuple[int, int]], blocks: list[tuple[int, int]]) ->
             at += 1
         if at == len(blocks) or end <= blocks[at][0]:
             yield start, end
-
-
-def _applied(text: str, changes: list[Replacement]) -> str:
-    pieces: list[str] = []
-    done = 0
-    for change in changes:
-        pieces += text[done : change.start], change.after
-        done = change.end
-    return "".join(pieces) + text[done:]
 
 
 def _code_points(text: str) -> list[str]:
@@ -580,8 +572,10 @@ def _code(text: str, start: int, end: int) -> list[tuple[int, int]]:
 def _find_entities(lines: Lines, options: EntitiesOptions) -> list[Replacement]:
     changes = _entity_changes(lines, options.angle_brackets)
     # Decoding may put together another entity or undo a code span: such a text stays as it is.
-    if changes and _entity_changes(Lines.of(_applied(lines.text, changes)), options.angle_brackets):
-        return []
+    if changes:
+        decoded = splice(lines.text, ((change.start, change.end, change.after) for change in changes))
+        if _entity_changes(Lines.of(decoded), options.angle_brackets):
+            return []
     return changes
 
 
@@ -640,7 +634,6 @@ def _find_invisible(lines: Lines, options: InvisibleOptions) -> list[Replacement
 
 # Spacing
 
-_BLANKS: Final = " \t\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _BLANK_CHARACTERS: Final = " \t\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cleaner.repair import OPERATIONS, operation_schemas
 from cleaner.rules import Example, Rule, pack_files
-from cleaner.rules.evidence import evidence_text
+from cleaner.rules.evidence import evidence_of, evidence_text
 from cleaner.rules.layers import PACK_KEYS, SITE_KEYS, resolve
 from cleaner.rules.lint import WARNINGS
 from cleaner.rules.model import Phrase, inner_tests
@@ -243,7 +243,7 @@ def catalogue() -> Iterator[str]:
                     code(rule.id) + ("" if rule.status == "stable" else f" ({rule.status})"),
                     prose(rule.about),
                     rule.risk,
-                    evidence_text(rule),
+                    evidence_text(evidence_of(rule)),
                     rule.unit,
                     f"{rule.action} {code(rule.operation)}" if rule.operation else rule.action,
                     languages(rule),

@@ -22,18 +22,8 @@ from cleaner.corpus.files import InputError
 from cleaner.corpus.journal import lock, read_run
 from cleaner.corpus.records import Fields
 from cleaner.engine import Cleaner
+from tests.samples import PACK
 
-PACK = """
-pack: t
-version: 1.0.0
-about: Rules that the tests can count on
-rules:
-- id: share-line
-  about: A share button
-  risk: safe
-  match: {is: share}
-  examples: [{in: "He left.\\nShare\\nShe stayed.", out: "He left.\\nShe stayed."}, {keep: Share prices fell}]
-"""
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="signals and limits as Linux has them")
 OPTIONS = batch.Options(task_bytes=60_000)
 SCRIPT = """

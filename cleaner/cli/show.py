@@ -56,8 +56,8 @@ def rule_lines(resolved: Resolved, name: str) -> Iterator[str]:
     pack = next(one for one in resolved.configuration.packs if one.name == rule.pack)
     runs = any(one.name == name for one in resolved.configuration.rules)
     yield f"# {name}, of {pack.name} {pack.version}{'' if runs else '; it is off'}"
-    if evidence_of(rule) is not None:
-        yield f"# measured: {evidence_text(rule)}"
+    if (evidence := evidence_of(rule)) is not None:
+        yield f"# measured: {evidence_text(evidence)}"
     lines: list[tuple[str, Place]] = []
     for key, _, value in resolved.nodes[name].named():
         lines.extend(_block(f"{key}:", value))

@@ -209,7 +209,6 @@ _KEY = re.compile(rb'[ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*', re.DOTAL
 _NEXT = re.compile(rb"[ \t\r\n]*([,}])")
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _NOT_JSON = re.compile(rb"(?<=[:\[, \t])(?:NaN|-?Infinity)(?=[,\]} \t])")
-_NO_FIELD = object()
 
 
 class _Malformed(ValueError):

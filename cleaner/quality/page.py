@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from html import escape
 
 from cleaner.quality.score import Report, RuleScore, Sample, rates
-from cleaner.rules.evidence import earned_risk, wilson
 from cleaner.rules.model import Rule
 
 __all__ = ["Table", "group_table", "html_page", "risk_table", "rule_table", "sample_head"]
@@ -65,9 +64,9 @@ def group_table(report: Report, by: Sequence[str]) -> Table:
 
 
 def _interval(one: RuleScore) -> str:
-    if not one.scored:
+    if one.interval is None:
         return "-"
-    low, high = wilson(one.distinct_right, len(one.distinct))
+    low, high = one.interval
     return f"{100 * low:.1f}–{100 * high:.1f}"
 
 
@@ -95,7 +94,7 @@ def risk_table(report: Report, rules: Sequence[Rule]) -> Table:
     for rule in sorted(rules, key=lambda rule: rule.name):
         if rule.action in ("drop", "replace"):
             one = report.rules.get(rule.name, RuleScore())
-            earned = earned_risk(one.distinct_right, len(one.distinct)) or "not enough evidence"
+            earned = one.earned or "not enough evidence"
             remark = "" if earned in (rule.risk, "not enough evidence") else "differs"
             rows.append(
                 (rule.name, rule.risk, earned, remark, f"{len(one.distinct):,}", _interval(one), f"{len(one.sites):,}")

@@ -25,7 +25,7 @@ from cleaner.engine import Cleaner, Result
 from cleaner.quality.align import overlap, plain_words, surviving, words_of
 from cleaner.quality.labels import Labelled, decode, read_rows, site_of
 from cleaner.rules.evidence import Evidence, earned_risk, stamp, wilson
-from cleaner.rules.model import Rule
+from cleaner.rules.model import Risk, Rule
 
 __all__ = [
     "GROUPINGS",
@@ -343,6 +343,16 @@ class RuleScore:
         """How many of the different lines are boilerplate; one whose copies disagree counts in part."""
         return sum(right / scored for right, scored in self.distinct.values())
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the precision among the different lines, 0..1; None where there are none."""
+        return wilson(self.distinct_right, len(self.distinct)) if self.distinct else None
+
+    @property
+    def earned(self) -> Risk | None:
+        """The risk that follows from it; None where the different lines are too few."""
+        return earned_risk(self.distinct_right, len(self.distinct))
+
     def add(self, hit: Hit, site: str, text: int) -> None:
         """Count one hit; `text` is a number that stands for the line's words."""
         self.lines += hit.kind == "line"
@@ -591,13 +601,13 @@ def _rule_json(one: RuleScore, declared: str | None) -> dict[str, Any]:
         "wrong": one.wrong,
         "unsure": one.unsure,
         "precision": one.precision,
-        "interval": wilson(one.distinct_right, len(one.distinct)) if one.scored else None,
+        "interval": one.interval,
         "words": one.words,
         "content_words": one.content_words,
         "sites": len(one.sites),
         "distinct": len(one.distinct),
         "risk": declared,
-        "earned": earned_risk(one.distinct_right, len(one.distinct)),
+        "earned": one.earned,
     }
 
 

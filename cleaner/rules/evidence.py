@@ -119,9 +119,8 @@ def evidence_of(rule: Rule) -> Evidence | None:
     return found if found is not None and found.stamp == stamp(rule) else None
 
 
-def evidence_text(rule: Rule) -> str:
-    """Return in words what a shipped rule was measured to do."""
-    found = evidence_of(rule)
+def evidence_text(found: Evidence | None) -> str:
+    """Return in words what `evidence_of` tells of a rule."""
     if found is None:
         return "not measured"
     counted = f"{found.lines:,} line{'' if found.lines == 1 else 's'}"
