@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import cleaner
-from tests.test_batch import PACK, SCRIPT, make_corpus, tree
+from tests.samples import PACK
+from tests.test_batch import SCRIPT, make_corpus, tree
 
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}
 MAIN = [sys.executable, "-c", "import sys; from cleaner.cli import main; sys.exit(main())"]
