@@ -13,20 +13,18 @@ recall is told for each class.
 
 import argparse
 import csv
-import datetime
 import json
 import os
-import platform
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from setting import in_one_line, machine, run_folder
 from texts import quality_file
 
-from cleaner import Cleaner, __version__
-from cleaner.audit import engine_versions
+from cleaner import Cleaner
 from cleaner.quality.labels import Labelled, decode, read_rows
 from cleaner.quality.score import Counts, Report, rates, score
 from cleaner.rules import pack_files
@@ -68,22 +66,6 @@ def systems() -> dict[str, Cleaner]:
     """Return what is compared, by name."""
     named = {name: Cleaner(name) for name in (*PROFILES, *PRESETS) if name in pack_files()}
     return {**{name: Cleaner.from_text(text) for name, text in CONFIGURATIONS.items()}, **named}
-
-
-def machine() -> dict[str, Any]:
-    """Return what ran this, as far as it may matter."""
-    model = ""
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return {
-        "processor": model or platform.processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "cleaner": __version__,
-        "engines": engine_versions(),
-    }
 
 
 def figures(counts: Counts) -> dict[str, Any]:
@@ -241,8 +223,7 @@ def main() -> None:
     file = quality_file()
     if file is None:
         parser.error("CLEANER_QUALITY names no labelled texts")
-    out = options.out or Path(__file__).parent / "runs" / datetime.date.today().isoformat()
-    out.mkdir(parents=True, exist_ok=True)
+    out = run_folder(options.out)
     here = machine()
     found: dict[str, Any] = {}
     for name, cleaner in systems().items():
@@ -252,7 +233,7 @@ def main() -> None:
         print(f"{name}: {found[name]['seconds']} s", flush=True)
         content: dict[str, Any] = {"machine": here, "limit": options.limit, "systems": found}
         (out / "quality.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print("\n" + ", ".join(f"{key}: {value}" for key, value in here.items() if key != "engines"))
+    print(f"\n{in_one_line(here)}")
     print_tables(found)
     if options.classes is not None:
         content["classes"] = recall_by_class(options.classes, file)
