@@ -36,7 +36,7 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", "TERM": "xterm"} | more
 
 
-COMMAND = [sys.executable, "-c", "import sys; from cleaner.cli import main; sys.exit(main())"]
+COMMAND = [sys.executable, "-m", "cleaner"]
 
 
 def call(*arguments: str | Path | bytes, cwd: Path, **more: str) -> tuple[int, str, str]:

@@ -139,6 +139,14 @@ def test_check_runs_examples() -> None:
     assert done.exit_code == 2
 
 
+def test_a_rule_that_fails_alone_is_not_called_shadowed() -> None:
+    text = BASE + "- {id: never, about: Cannot hit, match: {is: abc}, examples: [{drop: abcd}, {keep: Rest}]}\n"
+    Path("never.yaml").write_text(text.lstrip(), encoding="utf-8")
+    done = call("rules", "check", "never.yaml")
+    assert "an example of `base/never` fails" in done.output
+    assert "shadowed" not in done.output
+
+
 def test_check_warnings_have_names_and_are_strict_only_on_demand() -> None:
     Path("warned.yaml").write_text(
         "rules:\n- id: mine\n  about: A button\n  match: {is: share, words: ..9}\n"

@@ -98,7 +98,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return 2
     return int(code or 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

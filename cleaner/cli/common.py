@@ -341,6 +341,8 @@ def print_problems(problems: Iterable[Problem]) -> None:
 
 def problem_text(place: Place, message: str, *, source: str = "", name: str = "") -> str:
     """Return a problem as it is printed: place, message, a warning's name, the offending line and a caret."""
+    if not place.file:
+        return f"Error: {shown(message)}"
     head = f"{shown_path(place.file)}:{place.line}:{place.column}: {shown(message)}"
     if name:
         head += f" [{name}]"

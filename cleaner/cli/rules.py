@@ -132,12 +132,16 @@ def check(files: tuple[str, ...], strict: bool) -> int:
     warnings: dict[str, None] = {}
     for one in found:
         configuration = replace(one.resolved.configuration, rules=one.rules)
+        failing = set()
         for failure in check_examples(configuration, clean_of):
+            failing.add(failure.rule)
             wanted, got = brief(failure.expected), brief(failure.found)
             message = f"an example of `{failure.rule}` fails: expected {wanted}, found {got}"
             errors.append(problem_text(failure.example.place, message))
         own = {rule.name for rule in one.rules}
         for warning in lint(one.resolved, clean_of, changes_of):
+            if warning.name == "shadowed" and warning.rule in failing:
+                continue  # it fails alone already, so that no other rule is to blame
             if warning.place.file in one.files or warning.rule in own:
                 warnings[problem_text(warning.place, warning.message, name=warning.name)] = None
     for text in [*errors, *warnings]:
