@@ -460,6 +460,26 @@ def test_the_wrong_field_is_told(work: Path) -> None:
     assert call(*arguments, cwd=work) == (0, "", "")
 
 
+def test_only_records_that_should_have_text_are_missed(work: Path) -> None:
+    (work / "a.jsonl").write_bytes(b'{"body": "a"}\n\nnot JSON\n')
+    (work / "b.csv").write_bytes(b'id,body\n1,"a\nShare\nb"\n')
+    for command in ("run", "diff"):
+        for name in ("a.jsonl", "b.csv"):
+            more = ("--dry-run", "-q") if command == "run" else ()
+            code, _, err = call(command, name, *more, "--config", "t.yaml", cwd=work)
+            assert (code, err.splitlines()[-1]) == (1, "no record has text in `text`; name the field with --text-field")
+    code, out, _ = call("diff", "b.csv", "--config", "t.yaml", "--text-field", "body", cwd=work)
+    assert (code, "- Share  [t/share-line]" in out) == (0, True)
+    arguments = ("run", "b.csv", "--config", "t.yaml", "--dry-run", "--text-field", "body")
+    assert "without text" not in call(*arguments, cwd=work)[1]
+
+
+def test_a_language_is_a_tag(work: Path) -> None:
+    for command in ("run", "diff", "explain"):
+        code, _, err = call(command, "in/a.txt", "--language", "english", cwd=work)
+        assert (code, "'english' is not a tag such as en, pt-BR or eng_Latn" in err) == (2, True)
+
+
 def test_a_profile_tells_stages_and_rules(work: Path) -> None:
     code, out, _ = call(*RUN, "--profile", "--summary", "s.json", "-q", cwd=work)
     rows = [line.split() for line in out.splitlines()]

@@ -13,6 +13,7 @@ from cleaner.cli.common import (
     clip,
     color_option,
     is_plain,
+    language_option,
     pack_options,
     pick,
     plural,
@@ -228,7 +229,7 @@ def test(files: tuple[str, ...], wanted: tuple[str, ...], color: str) -> int:
     type=click.Choice(["line", "paragraph", "span", "document"]),
     help="Only rules that look at this.",
 )
-@click.option("--language", metavar="TAG", help="Only rules that can hit in this language, e.g. fr.")
+@language_option("Only rules that can hit in this language, e.g. fr.")
 @click.option("--search", metavar="TEXT", help="Only rules with this text in their name, about, tags or phrases.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of objects.")
 def list_rules(

@@ -9,35 +9,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cleaner.cli.common import Command, check_one_source, plural, print_table, resolved_of, rules_options, shown
+from cleaner.cli.common import (
+    check_one_source,
+    field_options,
+    no_text,
+    plural,
+    print_table,
+    resolved_of,
+    rules_options,
+    shown,
+)
 
 if TYPE_CHECKING:
     from cleaner.corpus.batch import Failure, Step, Summary
+    from cleaner.corpus.records import Fields
     from cleaner.rules.layers import Resolved
 
 __all__ = ["restore", "run", "verify"]
 
 SHOWN_FAILURES = 100
 SHOWN_SOURCES = 10
-
-
-def field_options(command: Command) -> Command:
-    """Add the options that say how documents are read."""
-    for option in (
-        click.option("--encoding", metavar="NAME", help="Encoding of text files that are not UTF-8, e.g. cp1252."),
-        click.option("--language-field", metavar="NAME", default="language", help="Field with the language."),
-        click.option("--url-field", metavar="NAME", default="url", help="Field with the address."),
-        click.option("--id-field", metavar="NAME", default="id", help="Field with the document's own id."),
-        click.option(
-            "--text-field",
-            metavar="NAME",
-            default="text",
-            show_default=True,
-            help="Field or column with the text; a dot leads into a nested one.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 jobs_option = click.option(
@@ -76,11 +67,7 @@ def run(
     config: str | None,
     packs: tuple[str, ...],
     language: str | None,
-    text_field: str,
-    id_field: str,
-    url_field: str,
-    language_field: str,
-    encoding: str | None,
+    fields: Fields,
     jobs: int | None,
     quarantine: bool,
     dry_run: bool,
@@ -112,7 +99,6 @@ def run(
       zcat a.jsonl.gz | cleaner run - --format jsonl > clean.jsonl
     """  # noqa: D301 - click needs the control character
     from cleaner.corpus import batch
-    from cleaner.corpus.records import Fields
     from cleaner.engine import Cleaner
 
     piped = "-" in inputs
@@ -120,10 +106,7 @@ def run(
         raise click.UsageError("- stands alone: standard input is cleaned to standard output.")
     if not piped and out is None and not dry_run and not sample:
         raise click.UsageError("Missing option '-o' / '--output'.")
-    check_encoding(encoding)
-    options = batch.Options(
-        Fields(text_field, id_field, url_field, language_field, encoding), language, quarantine=quarantine
-    )
+    options = batch.Options(fields, language, quarantine=quarantine)
     check_one_source(config, packs)
     if config:
         resolved = resolved_of(config, packs)
@@ -161,20 +144,10 @@ def run(
         print_summary(done)
     if profile:
         print_profile(done)
-    if done.without_text and not done.documents:
-        click.echo(f"no record has text in `{shown(text_field)}`; name the field with --text-field", err=True)
+    if done.without_text and done.documents == done.flags.get("malformed", 0):
+        click.echo(no_text(fields), err=True)
         return 1
     return 1 if done.errors else 0
-
-
-def check_encoding(name: str | None) -> None:
-    """Raise `click.UsageError` for an encoding that Python does not know."""
-    import codecs
-
-    try:
-        codecs.lookup(name or "utf-8")
-    except LookupError:
-        raise click.UsageError(f"--encoding: there is no encoding {name!r}.") from None
 
 
 def print_failures(failed: Sequence[Failure], errors: int) -> None:

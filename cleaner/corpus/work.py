@@ -33,7 +33,7 @@ from cleaner.audit import (
     verify_document,
 )
 from cleaner.corpus.files import AUDIT_FOLDER, Source, is_safe_name, path_of, quarantine_of
-from cleaner.corpus.formats import TOO_LONG, Format, format_of
+from cleaner.corpus.formats import TOO_LONG, Format, format_of, lacks_text
 from cleaner.corpus.journal import FailureRow, FileRow, TaskRow, task_path
 from cleaner.corpus.plan import Options, Task
 from cleaner.corpus.records import Fields, Input, Record, Writer
@@ -312,9 +312,7 @@ def clean_task(
                             documenting += time.perf_counter() - before
                         else:
                             rows = []
-                            tally.without_text += bool(
-                                record.raw if not isinstance(record.raw, bytes) else record.raw.strip()
-                            )
+                            tally.without_text += lacks_text(record, chosen)
                         if laps is not None:
                             laps.add("audit")
                         if record.lost is None:
