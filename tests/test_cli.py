@@ -164,7 +164,13 @@ def test_the_default_rules_clean_the_seeds(tmp_path: Path) -> None:
         (["run", "in", "-o", "out", "--config", "t.yaml", "--pack", "news"], "exclude each other"),
         (["run", "in", "-o", "out", "--config", "nope.yaml"], "nope.yaml"),
         (["run", "in", "-o", "out", "--config", "bad.yaml"], "bad.yaml:"),
-        (["run", "in", "-o", "out", "--pack", "no-such-pack"], "no-such-pack"),
+        (["run", "in", "-o", "out", "--pack", "no-such-pack"], "Error: no pack `no-such-pack`; there are: "),
+        (
+            ["run", "in", "-o", "out", "--pack", "t.yaml"],
+            "Error: no pack is called `t.yaml`; a file is given by --config",
+        ),
+        (["run", "-", "--summary", "s.json"], "- stands alone"),
+        (["run", "in", "-o", "out", "--summary", "nope/s.json"], "--summary: there is no folder nope."),
         (["diff", "in", "--config", "bad.yaml"], "bad.yaml:"),
         (["diff", "nope", "--config", "t.yaml"], "Error: nope: there is no such file or folder"),
         (["verify", "in"], "Error: in: has no audit that can be read"),
@@ -426,7 +432,8 @@ def test_ctrl_c_ends_with_130(work: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err.decode().splitlines()[-1] == "interrupted"
+    told = ["out is not finished; the same command goes on with it", "", "interrupted"]
+    assert err.decode().splitlines()[-3:] == told
     assert b"Traceback" not in err
     code, out, told = call("verify", "out", cwd=work)
     assert (code, out) == (2, "")
@@ -478,6 +485,35 @@ def test_a_language_is_a_tag(work: Path) -> None:
     for command in ("run", "diff", "explain"):
         code, _, err = call(command, "in/a.txt", "--language", "english", cwd=work)
         assert (code, "'english' is not a tag such as en, pt-BR or eng_Latn" in err) == (2, True)
+
+
+def test_what_could_not_be_unpacked_is_told_when_restoring(work: Path) -> None:
+    (work / "in" / "c.jsonl.gz").write_bytes(b"no gzip")
+    assert call(*RUN, "-q", cwd=work)[0] == 1
+    where = "what could not be read is not in the clean file; it stands in _audit/rejected/c.jsonl.gz"
+    assert call("restore", "out", "-o", "again", cwd=work) == (1, f"c.jsonl.gz#0: {where}\n", "")
+    assert (work / "out" / "_audit" / "rejected" / "c.jsonl.gz").read_bytes() == b"no gzip"
+    assert (work / "again" / "a.txt").read_bytes() == DIRTY.encode()
+
+
+def test_other_options_are_told_as_they_are_typed(work: Path) -> None:
+    assert call(*RUN, "--text-field", "body", "-q", cwd=work)[0] == 0
+    code, _, err = call(*RUN, "--language", "en", "--quarantine", "--encoding", "cp1252", cwd=work)
+    told = (
+        "--encoding not given, now cp1252; --text-field body, now text; "
+        "--language not given, now en; --quarantine off, now on; results must not be mixed"
+    )
+    assert (code, told in err) == (2, True), err
+
+
+def test_what_helps_with_other_encodings_is_told(work: Path) -> None:
+    (work / "in" / "c.txt").write_bytes(b"caf\xe9\n")
+    code, _, err = call("run", "in", "--dry-run", "-q", "--config", "t.yaml", cwd=work)
+    assert code == 1
+    assert err.splitlines()[0] == "c.txt: undecodable: not UTF-8 at byte 3: invalid continuation byte"
+    assert err.splitlines()[1].startswith("to read text that is not UTF-8, name its encoding with --encoding")
+    arguments = ("run", "in", "--dry-run", "-q", "--config", "t.yaml", "--encoding", "cp1252")
+    assert call(*arguments, cwd=work) == (0, "", "")
 
 
 def test_a_profile_tells_stages_and_rules(work: Path) -> None:

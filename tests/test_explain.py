@@ -365,11 +365,11 @@ def test_a_document_of_many(name: str) -> None:
 
 
 def test_a_text_in_another_encoding() -> None:
-    Path("latin.txt").write_bytes("Où?\nShare\n".encode("latin-1"))
-    Path("latin.html").write_bytes("Où?\nShare\n".encode("latin-1"))
+    Path("latin.txt").write_bytes("Ça?\nShare\n".encode("latin-1"))
+    Path("latin.html").write_bytes("Ça?\nShare\n".encode("latin-1"))
     for name in ("latin.txt", "latin.html"):
         done = call(name)
-        assert done.stderr == f"{name}: not UTF-8 at byte 1: invalid continuation byte\n"
+        assert done.stderr == f"{name}: not UTF-8 at byte 0: invalid continuation byte\n"
         assert call(f"{name}:2", "--encoding", "latin-1").stdout.splitlines()[1] == "  goes: t/share-line"
 
 

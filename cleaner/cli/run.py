@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -102,8 +103,10 @@ def run(
     from cleaner.engine import Cleaner
 
     piped = "-" in inputs
-    if piped and (len(inputs) > 1 or out is not None or dry_run or sample or quarantine or profile):
+    if piped and (len(inputs) > 1 or out is not None or dry_run or sample or quarantine or profile or summary):
         raise click.UsageError("- stands alone: standard input is cleaned to standard output.")
+    if summary is not None and not os.path.isdir(os.path.dirname(summary) or "."):
+        raise click.UsageError(f"--summary: there is no folder {shown(os.path.dirname(summary))}.")
     if not piped and out is None and not dry_run and not sample:
         raise click.UsageError("Missing option '-o' / '--output'.")
     options = batch.Options(fields, language, quarantine=quarantine)
@@ -119,6 +122,7 @@ def run(
         suffix = ".txt" if kind == "text" else ".jsonl"
         failed = batch.stream(cleaner, sys.stdin.buffer, sys.stdout.buffer, suffix, options)
         print_failures(failed, len(failed))
+        hint_encoding({failure.flag for failure in failed}, fields)
         return 1 if failed else 0
     with progress(quiet) as on_progress:
         if out is None or dry_run or sample:
@@ -127,10 +131,15 @@ def run(
             )
         else:
             note = None if quiet else lambda message: click.echo(shown(message), err=True)
-            done = batch.run(
-                cleaner, inputs, out, on_progress, options=options, jobs=jobs, on_note=note, profile=profile
-            )
+            try:
+                done = batch.run(
+                    cleaner, inputs, out, on_progress, options=options, jobs=jobs, on_note=note, profile=profile
+                )
+            except KeyboardInterrupt:
+                click.echo(f"{shown(out)} is not finished; the same command goes on with it", err=True)
+                raise
     print_failures(done.failed, done.errors)
+    hint_encoding(done.flags, fields)
     if summary is not None:
         import json
 
@@ -156,6 +165,17 @@ def print_failures(failed: Sequence[Failure], errors: int) -> None:
         click.echo(f"{shown(failure.document)}: {failure.flag}: {shown(failure.detail)}", err=True)
     if errors > SHOWN_FAILURES:
         click.echo(f"and {errors - SHOWN_FAILURES:,} more; the audit has them all", err=True)
+
+
+def hint_encoding(flags: Container[str], fields: Fields) -> None:
+    """Say what helps where texts are not UTF-8 and no encoding was given."""
+    if "undecodable" in flags and fields.encoding is None:
+        from importlib.util import find_spec
+
+        hint = "to read text that is not UTF-8, name its encoding with --encoding"
+        if find_spec("charset_normalizer") is None:
+            hint += ", or have it guessed: pip install 'cleaner[encodings]'"
+        click.echo(hint, err=True)
 
 
 def overrides_hold(config: str, resolved: Resolved) -> bool:

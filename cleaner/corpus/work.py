@@ -914,6 +914,8 @@ class _Restoring:
     def take(self, entry: Entry) -> Iterator[str]:
         """Write the document of `entry` and what stands before it."""
         if entry.document is not None and any(flag.name == "corrupt" for flag in entry.document.flags):
+            where = f"_audit/rejected/{self.pair.name}"
+            yield f"{entry.name}: what could not be read is not in the clean file; it stands in {where}"
             return
         while (record := next(self.pair.clean, None)) is not None and not _is_document(record):
             self.writer.put(record, None)
