@@ -373,3 +373,9 @@ def test_digest_of_many_results_is_the_same_twice() -> None:
     text = "\n\n".join(SAMPLES)
     digests = {hashlib.sha256(repr(default()(text)).encode("utf-8", "replace")).hexdigest() for _ in range(2)}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("wrong", [b"Share", None, 12, ["Share"]])
+def test_only_text_is_cleaned(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=f"text must be str, not {type(wrong).__name__}"):
+        Cleaner("social")(wrong)
