@@ -432,8 +432,8 @@ def test_ctrl_c_ends_with_130(work: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    told = ["out is not finished; the same command goes on with it", "", "interrupted"]
-    assert err.decode().splitlines()[-3:] == told
+    last = ["out is not finished; the same command goes on with it", "", "interrupted"]
+    assert err.decode().splitlines()[-3:] == last
     assert b"Traceback" not in err
     code, out, told = call("verify", "out", cwd=work)
     assert (code, out) == (2, "")

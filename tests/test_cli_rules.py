@@ -229,7 +229,10 @@ def test_list_and_show_tell_what_shipped_rules_earned() -> None:
     lines = measured["social/share-label"]["lines"]
     row = next(one for one in call("rules", "list").stdout.splitlines() if one.startswith("social/share-label "))
     assert f"({lines:,})" in row
-    shown = call("rules", "show", "social/share-label").stdout.splitlines()[1]
+    head, file, shown, first, *_ = call("rules", "show", "social/share-label").stdout.splitlines()
+    assert head.startswith("# social/share-label, of social ")
+    assert file.endswith("social.yaml")
+    assert first.partition("# ")[2].startswith("social.yaml:")  # the folder is told once
     assert shown.startswith("# measured: ")
     assert f" {lines:,} lines" in shown
 
