@@ -291,9 +291,9 @@ def test_an_answer_without_the_sentinel_makes_every_rule_of_the_set_a_candidate(
     scanner = build_scanner(scans())
     units = units_of("one\nshare\nthree")
     assert listed(scanner, units) == [[1], [], [0, 1, 2]]
-    assert scanner.tables is not None
-    forgetful = replace(scanner.tables(), matcher=Forgetful())
-    assert listed(replace(scanner, tables=lambda: forgetful), units) == [[1], [1], [0, 1, 2]]
+    assert scanner.patterns is not None
+    forgetful = replace(scanner.patterns(), matcher=Forgetful())
+    assert listed(replace(scanner, patterns=lambda: forgetful), units) == [[1], [1], [0, 1, 2]]
 
 
 def test_a_set_that_runs_out_of_memory_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

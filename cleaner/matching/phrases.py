@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Generic, TypeVar
 
 from cleaner.matching.units import Units
@@ -16,6 +16,7 @@ from cleaner.rules.model import Phrase
 from cleaner.text import (
     fold,
     fold_offsets,
+    holds_unusual,
     is_unspaced,
     strip_edges,
 )
@@ -24,7 +25,7 @@ __all__ = [
     "FINDERS",
     "PhraseIndex",
     "PhraseTable",
-    "heads_for_scan",
+    "index_phrases",
     "phrase_spans",
     "phrases_for_scan",
     "primary_language",
@@ -240,33 +241,63 @@ def _is_free(taken: Sequence[tuple[int, int, str]], start: int, end: int) -> boo
 
 _Owner = TypeVar("_Owner")
 _KEY = 6  # characters
+_GLANCE = 5  # characters of a text that are looked up first: of more, too few are seen again; of fewer, too many pass
+_LEAD = _GLANCE - 1  # what stands behind the last one may change it
+_HEAD = 20  # characters that are compared next
+_SEEN = 1 << 15  # glances whose answers are kept
+_ANY = ("",)  # any phrase may follow
+# Most of what `strip_edges` takes away.
+_EDGES = "".join(filter(lambda one: strip_edges(one) == (1, 1), map(chr, range(0x80)))) + "\xa0“”‘’«»‹›•·–—…→▪●"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PhraseIndex(Generic[_Owner]):
     """The phrases of all `is`, `starts` and `ends` tests, to be looked up in a folded text; languages and word edges aside.
 
     Phrases are kept by their first or last characters, and those of mere punctuation apart.
     """
 
-    whole: dict[str, list[_Owner]] = field(default_factory=dict)
-    heads: dict[str, dict[str, list[_Owner]]] = field(default_factory=dict)
-    tails: dict[str, dict[str, list[_Owner]]] = field(default_factory=dict)
-    bare_heads: dict[str, list[_Owner]] = field(default_factory=dict)
-    bare_tails: dict[str, list[_Owner]] = field(default_factory=dict)
+    whole: Mapping[str, list[_Owner]]
+    heads: Mapping[str, Mapping[str, list[_Owner]]]
+    tails: Mapping[str, Mapping[str, list[_Owner]]]
+    bare_heads: Mapping[str, list[_Owner]]
+    bare_tails: Mapping[str, list[_Owner]]
+    leads: Callable[
+        [str], tuple[str, ...]
+    ]  # how phrases start, up to `_HEAD`, that a text with these characters first may open with
 
-    def add(self, key: str, phrases: Iterable[Phrase], owner: _Owner) -> None:
-        """Add the phrases of an `is`, `starts` or `ends` test."""
-        for text, start, end in dict.fromkeys([_folded(phrase.text) for phrase in phrases]):
-            if key == "is":
-                table, known = self.whole, text[start:end] or text
-            elif start == end:
-                table, known = (self.bare_heads if key == "starts" else self.bare_tails), text
-            elif key == "starts":
-                table, known = self.heads.setdefault(text[start : start + _KEY], {}), text[start:]
-            else:
-                table, known = self.tails.setdefault(text[max(0, end - _KEY) : end], {}), text[:end]
-            table.setdefault(known, []).append(owner)
+    def openings(self, units: Units) -> list[str]:
+        """Return the texts of units that may be a phrase of an `is` test, or start with one of `starts`.
+
+        Python looks up a short piece of each sooner than an automaton of all phrases gets past the text.
+        """
+        texts = units.texts
+        inner = [text.lstrip(_EDGES) for text in texts]
+        leads = list(map(self.leads, [text[:_GLANCE] for text in inner]))
+        found = [texts[at] for at in compress(range(len(texts)), leads) if self._opens(inner[at], leads[at])]
+        if self.bare_heads:
+            found += [text for text, rest in zip(texts, inner, strict=True) if len(text) != len(rest)]
+        return found
+
+    def _opens(self, text: str, leads: tuple[str, ...]) -> bool:
+        """Tell whether a text may start with what follows one of these; `text` has no punctuation first."""
+        if leads is _ANY:
+            return True
+        head = text[: _HEAD + 1]
+        if not head.isascii() and holds_unusual(head):
+            return True
+        folded = fold(head)
+        if folded.startswith(leads):
+            return any(folded.startswith(one) and self._ends(one, folded) for one in leads)
+        return len(folded) <= _HEAD < len(text)  # blanks became one: there is more to see
+
+    def _ends(self, phrase: str, folded: str) -> bool:
+        """Tell whether a phrase at the start of a folded text may end there, with all or a word of it, or goes on."""
+        rest = folded[len(phrase) :]
+        if len(phrase) >= _HEAD or (phrase in self.whole and strip_edges(rest)[0] == len(rest)):
+            return True
+        starts = phrase in self.heads.get(phrase[:_KEY], ())
+        return starts and not (rest and _needs_edge(phrase[-1]) and _needs_edge(rest[0]))
 
     def find(self, folded: str) -> set[_Owner]:
         """Return the owners of all phrases that a folded text is, starts with or ends with, perhaps."""
@@ -289,6 +320,50 @@ class PhraseIndex(Generic[_Owner]):
         return found
 
 
+def index_phrases(tests: Iterable[tuple[str, Iterable[Phrase], _Owner]]) -> PhraseIndex[_Owner]:
+    """Return the index of the phrases of `is`, `starts` and `ends` tests: key, phrases, and whose they are."""
+    whole: dict[str, list[_Owner]] = {}
+    heads: dict[str, dict[str, list[_Owner]]] = {}
+    tails: dict[str, dict[str, list[_Owner]]] = {}
+    bare_heads: dict[str, list[_Owner]] = {}
+    bare_tails: dict[str, list[_Owner]] = {}
+    opening: set[str] = set()
+    for key, phrases, owner in tests:
+        for text, start, end in dict.fromkeys([_folded(phrase.text) for phrase in phrases]):
+            if key == "is":
+                table, known = whole, text[start:end] or text
+                opening.add(known)
+            elif start == end:
+                table, known = (bare_heads if key == "starts" else bare_tails), text
+            elif key == "starts":
+                table, known = heads.setdefault(text[start : start + _KEY], {}), text[start:]
+                opening.add(known)
+            else:
+                table, known = tails.setdefault(text[max(0, end - _KEY) : end], {}), text[:end]
+            table.setdefault(known, []).append(owner)
+    in_order = sorted(opening)
+
+    @lru_cache(maxsize=_SEEN)
+    def leads(glance: str) -> tuple[str, ...]:
+        if holds_unusual(glance):
+            return _ANY
+        if len(glance) < _GLANCE:
+            return _ANY if index.find(fold(glance)) else ()
+        folded = fold(glance[:-1])
+        if (
+            len(folded) < _LEAD
+            or strip_edges(folded)[0]
+            or any(index._ends(folded[:length], folded) for length in range(1, _LEAD))
+        ):
+            return _ANY
+        lead = folded[:_LEAD]
+        first, last = bisect_left(in_order, lead), bisect_right(in_order, lead, key=lambda text: text[:_LEAD])
+        return tuple({text[:_HEAD] for text in in_order[first:last]})
+
+    index = PhraseIndex(whole, heads, tails, bare_heads, bare_tails, leads)
+    return index
+
+
 @lru_cache(maxsize=1 << 15)
 def _folded(text: str) -> tuple[str, int, int]:
     """Return a phrase folded, and where it starts and ends without the punctuation around it."""
@@ -296,47 +371,22 @@ def _folded(text: str) -> tuple[str, int, int]:
     return (folded, *strip_edges(folded))
 
 
-_HEAD = 12  # characters of a phrase that the finder looks at: more make a larger automaton, fewer more false alarms
-
-
-def heads_for_scan(whole: Iterable[Phrase], heads: Iterable[Phrase]) -> bytes:
-    """Return an RE2 pattern over UTF-8 as bytes that finds every line that is, or starts with, one of these phrases.
-
-    Lines with unusual characters (`cleaner.text.UNUSUAL`) aside. Bytes make an automaton a tenth as large.
-    """
-    full: set[str] = set()
-    cut: set[str] = set()
-    starting: set[str] = set()
-    for phrase in whole:
-        text, start, end = _folded(phrase.text)
-        text = text[start:end] or text
-        (full if len(text) <= _HEAD else cut).add(_head(text))
-    for phrase in heads:
-        text = _folded(phrase.text)[0]
-        (starting if len(text) <= _HEAD else cut).add(_head(text))
-    around = rf"(?-i:[{_ASCII_EDGE}\x80-\xff]*)"
-    branches = [
-        f"(?:{_one_of(texts, False, edged, _BYTES)}){tail}"
-        for texts, edged, tail in ((full, False, around + "$"), (starting, True, ""), (cut, False, ""))
-        if texts
-    ]
-    return f"(?ism)^{around}(?:{'|'.join(branches)})".encode("ascii")
-
-
-def _head(text: str) -> str:
-    """Return what the finder looks at of a folded phrase; the two `s` of a folded `ß` stay together."""
-    head = text[:_HEAD].rstrip()
-    return head.rstrip("s") or text if text.startswith("s", _HEAD) else head
-
-
 def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
     """Return an RE2 pattern that matches every line, folded or not, on which an `ends` or `has` test could hit.
 
     Lines with unusual characters (`cleaner.text.UNUSUAL`) must be folded first.
     """
-    inner = _one_of({_folded(phrase.text)[0] for phrase in phrases}, True, key == "has", _CHARACTERS)
-    tail = rf"(?-i:[{_ASCII_EDGE}\x{{80}}-\x{{10ffff}}]*)$" if key == "ends" else ""
-    return f"(?is)(?:{inner}){tail}"
+    tree = _tree(sorted({_folded(phrase.text)[0] for phrase in phrases}), True, key == "has")
+    written: dict[str, str] = dict(_MARKS)
+
+    def write(found: re.Match[str]) -> str:
+        piece = found[0]
+        if piece not in written:
+            written[piece] = _written(piece)
+        return written[piece]
+
+    tail = rf"(?-i:[{_ASCII_EDGE}{_BEYOND}]*)$" if key == "ends" else ""
+    return f"(?is)(?:{_PIECE.sub(write, tree)}){tail}"
 
 
 # Patterns are put together from folded text, which has no capitals of ASCII, and translated as a whole: these
@@ -344,19 +394,9 @@ def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
 _OPEN, _CLOSE, _OR, _EDGE = "A", "B", "C", "D"
 _MARKS = {_OPEN: "(?:", _CLOSE: ")", _OR: "|", _EDGE: r"\b"}
 _PIECE = re.compile(r"\.+| +|ss+|[^0-9a-hj-z]")
-
-
-def _one_of(texts: Iterable[str], edge_before: bool, edge_after: bool, alphabet: _Alphabet) -> str:
-    """Return the RE2 pattern, to be read with ``i``, of one of these folded texts; edges are those of words."""
-    written: dict[str, str] = dict(_MARKS)
-
-    def write(found: re.Match[str]) -> str:
-        piece = found[0]
-        if piece not in written:
-            written[piece] = alphabet.piece(piece)
-        return written[piece]
-
-    return _PIECE.sub(write, _tree(sorted(texts), edge_before, edge_after))
+_ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
+_BEYOND = r"\x{80}-\x{10ffff}"
+_MORE_FORMS = {"σ": "ς", "i": "ıİ"}
 
 
 def _tree(texts: Iterable[str], edge_before: bool, edge_after: bool) -> str:
@@ -394,30 +434,18 @@ def _is_edge(character: str, pair: str) -> bool:
     return pair != "ss" and _PIECE.match(character) is None
 
 
-@dataclass(frozen=True, slots=True)
-class _Alphabet:
-    """How characters are written as patterns; `beyond` is all that is not ASCII, inside a class."""
+def _written(piece: str) -> str:
+    """Return the pattern of one character other than a letter or digit of ASCII, or of a run of dots, blanks or `s`.
 
-    beyond: str
-    letter: Callable[[str], str]  # of one that is not ASCII, or `i`
-
-    def piece(self, piece: str) -> str:
-        """Return the pattern of one character other than a letter or digit of ASCII, or of a run of dots, blanks or `s`.
-
-        Beyond ASCII, anything may pass for a mark (`＂`, `…`), a blank or `ß`. Classes hold both cases of what they
-        hold, and say so, because RE2 takes long to find the other case of every character.
-        """
-        first = piece[0]
-        if first == "i" or not first.isascii():
-            return self.letter(first)
-        among = {" ": r"\t-\r\x1c-\x20", "'": "'`", "s": "sS"}.get(first) or f"\\x{ord(first):02x}"
-        return f"(?-i:[{among}{self.beyond}]+)"
-
-
-_ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
-
-
-_MORE_FORMS = {"σ": "ς", "i": "ıİ"}
+    Beyond ASCII, anything may pass for a mark (`＂`, `…`), a blank or `ß`. Classes hold both cases of what they
+    hold, and say so, because RE2 takes long to find the other case of every character.
+    """
+    first = piece[0]
+    if first == "i" or not first.isascii():
+        forms = _forms(first)
+        return "[" + "".join(f"\\x{{{ord(form):x}}}" for form in forms) + "]" if forms else "."
+    among = {" ": r"\t-\r\x1c-\x20", "'": "'`", "s": "sS"}.get(first) or f"\\x{ord(first):02x}"
+    return f"(?-i:[{among}{_BEYOND}]+)"
 
 
 def _forms(character: str) -> list[str]:
@@ -425,19 +453,3 @@ def _forms(character: str) -> list[str]:
     upper = character.upper()
     forms = {character, upper, *_MORE_FORMS.get(character, "")} if len(upper) == 1 else {character}
     return [] if any(0xD800 <= ord(form) < 0xE000 for form in forms) else sorted(forms)
-
-
-@lru_cache(maxsize=4096)
-def _letter(character: str) -> str:
-    forms = _forms(character)
-    return "[" + "".join(f"\\x{{{ord(form):x}}}" for form in forms) + "]" if forms else "."
-
-
-@lru_cache(maxsize=4096)
-def _letter_bytes(character: str) -> str:
-    forms = ["".join(f"\\x{byte:02x}" for byte in form.encode()) for form in _forms(character)]
-    return f"(?-i:{'|'.join(forms)})" if forms else r"(?-i:[\x80-\xff]+)"
-
-
-_CHARACTERS = _Alphabet(r"\x{80}-\x{10ffff}", _letter)
-_BYTES = _Alphabet(r"\x80-\xff", _letter_bytes)
