@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import compress, groupby
-from typing import Generic, TypeVar
 
 from cleaner.matching.units import Units
-from cleaner.rules.model import Phrase
+from cleaner.rules.model import Phrase, fold_phrase
 from cleaner.text import (
     fold,
     fold_offsets,
@@ -23,6 +22,7 @@ from cleaner.text import (
 
 __all__ = [
     "FINDERS",
+    "Owner",
     "PhraseIndex",
     "PhraseTable",
     "index_phrases",
@@ -239,7 +239,9 @@ def _is_free(taken: Sequence[tuple[int, int, str]], start: int, end: int) -> boo
 
 # ------------------------------------------------------------------ for the accelerator
 
-_Owner = TypeVar("_Owner")
+# A rule, and how far from the unit that is hit the unit stands that the rule must look at.
+Owner = tuple[int, int]
+_Table = dict[str, list[list[Owner]]]  # by phrase: the owners of each test that has it
 _KEY = 6  # characters
 _GLANCE = 5  # characters of a text that are looked up first: of more, too few are seen again; of fewer, too many pass
 _LEAD = _GLANCE - 1  # what stands behind the last one may change it
@@ -251,17 +253,17 @@ _EDGES = "".join(filter(lambda one: strip_edges(one) == (1, 1), map(chr, range(0
 
 
 @dataclass(frozen=True, slots=True)
-class PhraseIndex(Generic[_Owner]):
+class PhraseIndex:
     """The phrases of all `is`, `starts` and `ends` tests, to be looked up in a folded text; languages and word edges aside.
 
     Phrases are kept by their first or last characters, and those of mere punctuation apart.
     """
 
-    whole: Mapping[str, list[_Owner]]
-    heads: Mapping[str, Mapping[str, list[_Owner]]]
-    tails: Mapping[str, Mapping[str, list[_Owner]]]
-    bare_heads: Mapping[str, list[_Owner]]
-    bare_tails: Mapping[str, list[_Owner]]
+    whole: _Table
+    heads: Mapping[str, _Table]
+    tails: Mapping[str, _Table]
+    bare_heads: _Table
+    bare_tails: _Table
     leads: Callable[
         [str], tuple[str, ...]
     ]  # how phrases start, up to `_HEAD`, that a text with these characters first may open with
@@ -299,37 +301,40 @@ class PhraseIndex(Generic[_Owner]):
         starts = phrase in self.heads.get(phrase[:_KEY], ())
         return starts and not (rest and _needs_edge(phrase[-1]) and _needs_edge(rest[0]))
 
-    def find(self, folded: str) -> set[_Owner]:
+    def find(self, folded: str) -> set[Owner]:
         """Return the owners of all phrases that a folded text is, starts with or ends with, perhaps."""
         start, end = strip_edges(folded)
-        found = set(self.whole.get(folded[start:end] or folded.strip(), ()))
+        found = list(self.whole.get(folded[start:end] or folded.strip(), ()))
         for length in range(1, min(_KEY, len(folded) - start) + 1) if self.heads else ():
             for text, owners in self.heads.get(folded[start : start + length], {}).items():
                 if folded.startswith(text, start):
-                    found.update(owners)
+                    found += owners
         for length in range(1, min(_KEY, end) + 1) if self.tails else ():
             for text, owners in self.tails.get(folded[end - length : end], {}).items():
                 if folded.endswith(text, 0, end):
-                    found.update(owners)
+                    found += owners
         for text, owners in self.bare_heads.items():
             if folded.lstrip().startswith(text):
-                found.update(owners)
+                found += owners
         for text, owners in self.bare_tails.items():
             if folded.rstrip().endswith(text):
-                found.update(owners)
-        return found
+                found += owners
+        return set().union(*found)
 
 
-def index_phrases(tests: Iterable[tuple[str, Iterable[Phrase], _Owner]]) -> PhraseIndex[_Owner]:
+def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> PhraseIndex:
     """Return the index of the phrases of `is`, `starts` and `ends` tests: key, phrases, and whose they are."""
-    whole: dict[str, list[_Owner]] = {}
-    heads: dict[str, dict[str, list[_Owner]]] = {}
-    tails: dict[str, dict[str, list[_Owner]]] = {}
-    bare_heads: dict[str, list[_Owner]] = {}
-    bare_tails: dict[str, list[_Owner]] = {}
+    whole: _Table = {}
+    heads: dict[str, _Table] = {}
+    tails: dict[str, _Table] = {}
+    bare_heads: _Table = {}
+    bare_tails: _Table = {}
     opening: set[str] = set()
-    for key, phrases, owner in tests:
-        for text, start, end in dict.fromkeys([_folded(phrase.text) for phrase in phrases]):
+    groups: dict[tuple[str, int], tuple[Sequence[Phrase], list[Owner]]] = {}
+    for key, phrases, owner in tests:  # many share a name, and so the phrases
+        groups.setdefault((key, id(phrases)), (phrases, []))[1].append(owner)
+    for (key, _), (phrases, owners) in groups.items():
+        for text, start, end in dict.fromkeys(map(fold_phrase, phrases)):
             if key == "is":
                 table, known = whole, text[start:end] or text
                 opening.add(known)
@@ -340,15 +345,16 @@ def index_phrases(tests: Iterable[tuple[str, Iterable[Phrase], _Owner]]) -> Phra
                 opening.add(known)
             else:
                 table, known = tails.setdefault(text[max(0, end - _KEY) : end], {}), text[:end]
-            table.setdefault(known, []).append(owner)
+            table.setdefault(known, []).append(owners)
     in_order = sorted(opening)
 
     @lru_cache(maxsize=_SEEN)
     def leads(glance: str) -> tuple[str, ...]:
         if holds_unusual(glance):
             return _ANY
-        if len(glance) < _GLANCE:
-            return _ANY if index.find(fold(glance)) else ()
+        if len(glance) < _GLANCE:  # which is all of the text, but for punctuation before it
+            folded = fold(glance)
+            return _ANY if not folded or strip_edges(folded)[0] or index.find(folded) else ()
         folded = fold(glance[:-1])
         if (
             len(folded) < _LEAD
@@ -364,19 +370,12 @@ def index_phrases(tests: Iterable[tuple[str, Iterable[Phrase], _Owner]]) -> Phra
     return index
 
 
-@lru_cache(maxsize=1 << 15)
-def _folded(text: str) -> tuple[str, int, int]:
-    """Return a phrase folded, and where it starts and ends without the punctuation around it."""
-    folded = fold(text).strip()
-    return (folded, *strip_edges(folded))
-
-
 def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
     """Return an RE2 pattern that matches every line, folded or not, on which an `ends` or `has` test could hit.
 
     Lines with unusual characters (`cleaner.text.UNUSUAL`) must be folded first.
     """
-    tree = _tree(sorted({_folded(phrase.text)[0] for phrase in phrases}), True, key == "has")
+    tree = _tree(sorted({fold_phrase(phrase)[0] for phrase in phrases}), True, key == "has")
     written: dict[str, str] = dict(_MARKS)
 
     def write(found: re.Match[str]) -> str:

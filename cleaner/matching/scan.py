@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from cleaner.matching.phrases import PhraseIndex, index_phrases, phrases_for_scan
+from cleaner.matching.phrases import Owner, PhraseIndex, index_phrases, phrases_for_scan
 from cleaner.matching.predicates import Scan
 from cleaner.matching.units import Kind, Units
 from cleaner.rules.model import Test
@@ -36,8 +36,6 @@ _CASED = (
 _AS_PATTERNS = ("regex", "has")  # tests that are looked for with RE2
 _SURROGATE = re.compile(b"\xed[\xa0-\xbf]")  # a lone one, which RE2 cannot see
 
-# A rule, and how far from the unit that is hit the unit stands that the rule must look at.
-Owner = tuple[int, int]
 # By the text of a unit: the rules that must look at it. Units with other texts are of no concern.
 Hits = Mapping[str, Iterable[Owner]]
 
@@ -50,8 +48,8 @@ class _Patterns:
     """
 
     matcher: Any  # None where the set cannot be made
-    owners: Sequence[Owner]  # of each pattern of the set, from pattern 3 on
-    folding: Sequence[bool]  # whether it is a phrase, which unusual characters may hide
+    owners: Sequence[Sequence[Owner]]  # of each pattern of the set, from pattern 3 on
+    folding: Sequence[bool]  # whether it is of phrases, which unusual characters may hide
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Scanner:
 
     kind: Kind
     always: Sequence[int]
-    phrases: PhraseIndex[Owner] | None = None
+    phrases: PhraseIndex | None = None
     finders: Sequence[Any] = ()  # one of them matches wherever a pattern could hit, or the end of a unit be a phrase
     patterns: Callable[[], _Patterns] | None = None  # made when something is worth a look
 
@@ -143,10 +141,11 @@ def _held(text: str, folded: str, patterns: _Patterns) -> set[Owner]:
         except UnicodeEncodeError:
             hit = set()
     if 0 not in hit:
-        return set(patterns.owners)
-    found = {patterns.owners[pattern - 3] for pattern in hit if pattern > 2}
+        return set().union(*patterns.owners)
+    found = set().union(*(patterns.owners[pattern - 3] for pattern in hit if pattern > 2))
     if 2 in hit:
-        found.update(owner for owner, folds in zip(patterns.owners, patterns.folding, strict=True) if not folds)
+        some = zip(patterns.owners, patterns.folding, strict=True)
+        found.update(owner for owners, folds in some if not folds for owner in owners)
     return found
 
 
@@ -177,7 +176,7 @@ def build_scanner(scans: Sequence[Scan | None], kind: Kind = "line", *, accelera
 def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
     """Return the automata that go over a whole text. Raises `re2.error` where a pattern is refused."""
     tests = [test for scan in scans for test, _ in scan.tests]
-    patterns = [_pattern(test) for test in tests if test.key in _AS_PATTERNS]
+    patterns = list(dict.fromkeys(_pattern(test) for test in tests if test.key in _AS_PATTERNS))
     tails = {phrase.text: phrase for test in tests if test.key == "ends" for phrase in test.value}
     if tails:
         patterns.append(phrases_for_scan("ends", tuple(tails.values())))
@@ -201,23 +200,19 @@ def _is_taken(scan: Scan) -> bool:
 
 
 def _patterns(scans: Mapping[int, Scan]) -> _Patterns:
-    patterns = ["", f"[{UNUSUAL}]", _CASED]
-    owners: list[Owner] = []
-    folding: list[bool] = []
+    owners: dict[tuple[str, bool], list[Owner]] = {}
     for rule, scan in scans.items():
         for test, shift in scan.tests:
             if test.key in _AS_PATTERNS:
-                patterns.append(_pattern(test))
-                owners.append((rule, shift))
-                folding.append(test.key != "regex")
+                owners.setdefault((_pattern(test), test.key != "regex"), []).append((rule, shift))
     matcher = re2.Set.SearchSet(_options())
     try:
-        for pattern in patterns:
+        for pattern in ("", f"[{UNUSUAL}]", _CASED, *(pattern for pattern, _ in owners)):
             matcher.Add(pattern)
         matcher.Compile()
     except re2.error:  # although it took each pattern on its own
         matcher = None
-    return _Patterns(matcher, owners, folding)
+    return _Patterns(matcher, list(owners.values()), [folds for _, folds in owners])
 
 
 def _pattern(test: Test) -> str:
