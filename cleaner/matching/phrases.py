@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import compress, groupby
+from itertools import groupby
 
 from cleaner.matching.units import Units
 from cleaner.rules.model import Phrase, fold_phrase
@@ -245,9 +245,12 @@ _Table = dict[str, list[list[Owner]]]  # by phrase: the owners of each test that
 _KEY = 6  # characters
 _GLANCE = 5  # characters of a text that are looked up first: of more, too few are seen again; of fewer, too many pass
 _LEAD = _GLANCE - 1  # what stands behind the last one may change it
-_HEAD = 20  # characters that are compared next
+_NEXT = 8  # characters that are looked up next
+_HEAD = 20  # characters that are compared then
 _SEEN = 1 << 15  # glances whose answers are kept
-_ANY = ("",)  # any phrase may follow
+# How phrases start that begin like a glance, up to `_HEAD`: by the characters behind the first four, and the short ones.
+_Leads = tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]
+_ANY: _Leads = ({}, ("",))  # any phrase may follow
 # Most of what `strip_edges` takes away.
 _EDGES = "".join(filter(lambda one: strip_edges(one) == (1, 1), map(chr, range(0x80)))) + "\xa0“”‘’«»‹›•·–—…→▪●"
 
@@ -264,9 +267,7 @@ class PhraseIndex:
     tails: Mapping[str, _Table]
     bare_heads: _Table
     bare_tails: _Table
-    leads: Callable[
-        [str], tuple[str, ...]
-    ]  # how phrases start, up to `_HEAD`, that a text with these characters first may open with
+    leads: Callable[[str], _Leads | None]  # by the first characters of a text
 
     def openings(self, units: Units) -> list[str]:
         """Return the texts of units that may be a phrase of an `is` test, or start with one of `starts`.
@@ -275,13 +276,14 @@ class PhraseIndex:
         """
         texts = units.texts
         inner = [text.lstrip(_EDGES) for text in texts]
-        leads = list(map(self.leads, [text[:_GLANCE] for text in inner]))
-        found = [texts[at] for at in compress(range(len(texts)), leads) if self._opens(inner[at], leads[at])]
+        leads = map(self.leads, [text[:_GLANCE] for text in inner])
+        some = zip(texts, inner, leads, strict=True)
+        found = [text for text, rest, lead in some if lead is not None and self._opens(rest, lead)]
         if self.bare_heads:
             found += [text for text, rest in zip(texts, inner, strict=True) if len(text) != len(rest)]
         return found
 
-    def _opens(self, text: str, leads: tuple[str, ...]) -> bool:
+    def _opens(self, text: str, leads: _Leads) -> bool:
         """Tell whether a text may start with what follows one of these; `text` has no punctuation first."""
         if leads is _ANY:
             return True
@@ -289,8 +291,10 @@ class PhraseIndex:
         if not head.isascii() and holds_unusual(head):
             return True
         folded = fold(head)
-        if folded.startswith(leads):
-            return any(folded.startswith(one) and self._ends(one, folded) for one in leads)
+        by_next, short = leads
+        some = by_next.get(folded[_LEAD:_NEXT], ())
+        if folded.startswith(some) or folded.startswith(short):
+            return any(folded.startswith(one) and self._ends(one, folded) for one in (*some, *short))
         return len(folded) <= _HEAD < len(text)  # blanks became one: there is more to see
 
     def _ends(self, phrase: str, folded: str) -> bool:
@@ -329,6 +333,7 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
     tails: dict[str, _Table] = {}
     bare_heads: _Table = {}
     bare_tails: _Table = {}
+    bare_whole = False
     opening: set[str] = set()
     groups: dict[tuple[str, int], tuple[Sequence[Phrase], list[Owner]]] = {}
     for key, phrases, owner in tests:  # many share a name, and so the phrases
@@ -338,6 +343,7 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
             if key == "is":
                 table, known = whole, text[start:end] or text
                 opening.add(known)
+                bare_whole = bare_whole or start == end
             elif start == end:
                 table, known = (bare_heads if key == "starts" else bare_tails), text
             elif key == "starts":
@@ -349,22 +355,33 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
     in_order = sorted(opening)
 
     @lru_cache(maxsize=_SEEN)
-    def leads(glance: str) -> tuple[str, ...]:
+    def leads(glance: str) -> _Leads | None:
         if holds_unusual(glance):
             return _ANY
         if len(glance) < _GLANCE:  # which is all of the text, but for punctuation before it
             folded = fold(glance)
-            return _ANY if not folded or strip_edges(folded)[0] or index.find(folded) else ()
+            if not folded:
+                return _ANY if bare_whole else None
+            return _ANY if strip_edges(folded)[0] or index.find(folded) else None
         folded = fold(glance[:-1])
+        lead = folded[:_LEAD]
         if (
-            len(folded) < _LEAD
-            or strip_edges(folded)[0]
-            or any(index._ends(folded[:length], folded) for length in range(1, _LEAD))
+            len(lead) < _LEAD
+            or strip_edges(lead)[0]
+            or any(index._ends(lead[:length], lead) for length in range(1, _LEAD))
         ):
             return _ANY
-        lead = folded[:_LEAD]
         first, last = bisect_left(in_order, lead), bisect_right(in_order, lead, key=lambda text: text[:_LEAD])
-        return tuple({text[:_HEAD] for text in in_order[first:last]})
+        if first == last:
+            return None
+        by_next: dict[str, set[str]] = {}
+        short: list[str] = []
+        for text in in_order[first:last]:
+            if len(text) < _NEXT:
+                short.append(text)
+            else:
+                by_next.setdefault(text[_LEAD:_NEXT], set()).add(text[:_HEAD])
+        return {behind: tuple(some) for behind, some in by_next.items()}, tuple(short)
 
     index = PhraseIndex(whole, heads, tails, bare_heads, bare_tails, leads)
     return index
