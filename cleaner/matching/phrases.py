@@ -277,10 +277,12 @@ _GLANCE = 5  # characters of a text that are looked up first: of more, too few a
 _LEAD = _GLANCE - 1  # what stands behind the last one may change it
 _NEXT = 8  # characters that are looked up next
 _HEAD = 20  # characters that are compared then
-_SEEN = 1 << 15  # glances whose answers are kept
-# How phrases start that begin like a glance, up to `_HEAD`: by the characters behind the first four, and the short ones.
+_SEEN = 1 << 15  # glances whose answers are kept at most
+# How phrases go on that start like a glance: those of `_NEXT` characters and more, up to `_HEAD`, by what stands behind the
+# first four, and what is left of the others.
 _Leads = tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]
 _ANY: _Leads = ({}, ("",))  # any phrase may follow
+_EDGED: _Leads = ({}, ("",))  # there is punctuation first
 # Most of what `strip_edges` takes away.
 _EDGES = "".join(filter(lambda one: strip_edges(one) == (1, 1), map(chr, range(0x80)))) + "\xa0“”‘’«»‹›•·–—…→▪●"
 
@@ -297,35 +299,54 @@ class PhraseIndex:
     tails: Mapping[str, _Table]
     bare_heads: _Table
     bare_tails: _Table
-    leads: Callable[[str], _Leads | None]  # by the first characters of a text
+    leads: Mapping[str, _Leads | None]  # by the first characters of a text
 
     def openings(self, units: Units) -> list[str]:
         """Return the texts of units that may be a phrase of an `is` test, or start with one of `starts`.
 
         Python looks up a short piece of each sooner than an automaton of all phrases gets past the text.
         """
-        texts = units.texts
-        inner = [text.lstrip(_EDGES) for text in texts]
-        leads = map(self.leads, [text[:_GLANCE] for text in inner])
-        some = zip(texts, inner, leads, strict=True)
-        found = [text for text, rest, lead in some if lead is not None and self._opens(rest, lead)]
-        if self.bare_heads:
-            found += [text for text, rest in zip(texts, inner, strict=True) if len(text) != len(rest)]
+        found: list[str] = []
+        leads, texts = self.leads, units.texts
+        for text, lead in zip(texts, map(leads.__getitem__, [text[:_GLANCE] for text in texts]), strict=True):
+            if lead is None:
+                continue
+            rest = text
+            if lead is _EDGED and not self.bare_heads:
+                rest = text[: 2 * _HEAD].lstrip(_EDGES)
+                if len(rest) <= _HEAD:
+                    rest = text.lstrip(_EDGES)
+                lead = leads[rest[:_GLANCE]]
+                if lead is None:
+                    continue
+            behind = rest[_LEAD : _NEXT + 1].lower()
+            if (
+                behind[: _NEXT - _LEAD] not in lead[0]
+                and not behind.startswith(lead[1])
+                and behind.isascii()  # and besides as folding leaves it
+                and behind.isprintable()
+                and "  " not in behind
+                and "`" not in behind
+            ):
+                continue
+            if lead is _ANY or lead is _EDGED or self._opens(rest, lead):
+                found.append(text)
         return found
 
-    def _opens(self, text: str, leads: _Leads) -> bool:
-        """Tell whether a text may start with what follows one of these; `text` has no punctuation first."""
-        if leads is _ANY:
-            return True
+    def _opens(self, text: str, lead: _Leads) -> bool:
+        """Tell whether a text, without punctuation before it, may be or start with a phrase that its lead leaves."""
         head = text[: _HEAD + 1]
         if not head.isascii() and holds_unusual(head):
             return True
         folded = fold(head)
-        by_next, short = leads
-        some = by_next.get(folded[_LEAD:_NEXT], ())
-        if folded.startswith(some) or folded.startswith(short):
-            return any(folded.startswith(one) and self._ends(one, folded) for one in (*some, *short))
-        return len(folded) <= _HEAD < len(text)  # blanks became one: there is more to see
+        if len(folded) <= _HEAD < len(text):  # blanks became one: there is more to see
+            return True
+        some, short = lead[0].get(folded[_LEAD:_NEXT], ()), lead[1]
+        if folded.startswith(some) and any(folded.startswith(one) and self._ends(one, folded) for one in some):
+            return True
+        return folded.startswith(short, _LEAD) and any(
+            folded.startswith(one, _LEAD) and self._ends(folded[: _LEAD + len(one)], folded) for one in short
+        )
 
     def _ends(self, phrase: str, folded: str) -> bool:
         """Tell whether a phrase at the start of a folded text may end there, with all or a word of it, or goes on."""
@@ -335,25 +356,45 @@ class PhraseIndex:
         starts = phrase in self.heads.get(phrase[:_KEY], ())
         return starts and not (rest and _needs_edge(phrase[-1]) and _needs_edge(rest[0]))
 
-    def find(self, folded: str) -> set[Owner]:
-        """Return the owners of all phrases that a folded text is, starts with or ends with, perhaps."""
+    def opening(self, folded: str) -> set[Owner]:
+        """Return the owners of all phrases that a folded text is or starts with, perhaps."""
         start, end = strip_edges(folded)
         found = list(self.whole.get(folded[start:end] or folded.strip(), ()))
         for length in range(1, min(_KEY, len(folded) - start) + 1) if self.heads else ():
             for text, owners in self.heads.get(folded[start : start + length], {}).items():
                 if folded.startswith(text, start):
                     found += owners
+        for text, owners in self.bare_heads.items():
+            if folded.lstrip().startswith(text):
+                found += owners
+        return set().union(*found)
+
+    def ending(self, folded: str) -> set[Owner]:
+        """Return the owners of all phrases that a folded text ends with, perhaps."""
+        found: list[list[Owner]] = []
+        end = strip_edges(folded)[1]
         for length in range(1, min(_KEY, end) + 1) if self.tails else ():
             for text, owners in self.tails.get(folded[end - length : end], {}).items():
                 if folded.endswith(text, 0, end):
                     found += owners
-        for text, owners in self.bare_heads.items():
-            if folded.lstrip().startswith(text):
-                found += owners
         for text, owners in self.bare_tails.items():
             if folded.rstrip().endswith(text):
                 found += owners
         return set().union(*found)
+
+
+class _Seen(dict[str, "_Leads | None"]):
+    """What a text may open with, by its first characters: worked out when first asked for, and forgotten when too much."""
+
+    def __init__(self, work_out: Callable[[str], _Leads | None]) -> None:
+        super().__init__()
+        self.work_out = work_out
+
+    def __missing__(self, glance: str) -> _Leads | None:
+        if len(self) >= _SEEN:
+            self.clear()
+        self[glance] = found = self.work_out(glance)
+        return found
 
 
 def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> PhraseIndex:
@@ -384,7 +425,6 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
             table.setdefault(known, []).append(owners)
     in_order = sorted(opening)
 
-    @lru_cache(maxsize=_SEEN)
     def leads(glance: str) -> _Leads | None:
         if holds_unusual(glance):
             return _ANY
@@ -392,14 +432,12 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
             folded = fold(glance)
             if not folded:
                 return _ANY if bare_whole else None
-            return _ANY if strip_edges(folded)[0] or index.find(folded) else None
-        folded = fold(glance[:-1])
+            return _EDGED if strip_edges(folded)[0] else _ANY if index.opening(folded) else None
+        folded = fold(glance)
         lead = folded[:_LEAD]
-        if (
-            len(lead) < _LEAD
-            or strip_edges(lead)[0]
-            or any(index._ends(lead[:length], lead) for length in range(1, _LEAD))
-        ):
+        if strip_edges(lead)[0]:
+            return _EDGED
+        if len(folded) != _GLANCE or any(index._ends(lead[:size], lead) for size in range(1, _LEAD)):
             return _ANY
         first, last = bisect_left(in_order, lead), bisect_right(in_order, lead, key=lambda text: text[:_LEAD])
         if first == last:
@@ -407,13 +445,13 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
         by_next: dict[str, set[str]] = {}
         short: list[str] = []
         for text in in_order[first:last]:
-            if len(text) < _NEXT:
-                short.append(text)
-            else:
+            if len(text) >= _NEXT:
                 by_next.setdefault(text[_LEAD:_NEXT], set()).add(text[:_HEAD])
+            elif len(text) > _LEAD or index._ends(text, folded):
+                short.append(text[_LEAD:])
         return {behind: tuple(some) for behind, some in by_next.items()}, tuple(short)
 
-    index = PhraseIndex(whole, heads, tails, bare_heads, bare_tails, leads)
+    index = PhraseIndex(whole, heads, tails, bare_heads, bare_tails, _Seen(leads))
     return index
 
 

@@ -65,34 +65,31 @@ class Scanner:
     def hits(self, units: Units) -> Hits:
         """Return what is hit; it depends on each unit's own text alone."""
         hits: dict[str, Iterable[Owner]] = {}
-        if self.phrases is None:
+        phrases = self.phrases
+        if phrases is None:
             return hits
-        find = self.phrases.find
-        for text in self.phrases.openings(units):
-            if owners := find(fold(text)):
+        for text in phrases.openings(units):
+            if owners := phrases.opening(fold(text)):
                 hits[text] = owners
         if self.patterns is not None:
             for text in self._worth_a_look(units):
                 folded = fold(text)
-                if owners := find(folded) | _held(text, folded, self.patterns()):
-                    hits[text] = owners
+                if owners := phrases.ending(folded) | _held(text, folded, self.patterns()):
+                    hits[text] = owners.union(hits.get(text, ()))
         return hits
 
     def candidates(self, units: Units, hits: Hits | None = None) -> dict[int, Sequence[int]]:
         """Return for each rule the indices of the units that it must look at, ascending; no entry where there are none."""
         hits = self.hits(units) if hits is None else hits
-        count = len(units.texts)
-        found: dict[int, Sequence[int]] = {}
-        if hits:
-            chosen: dict[int, list[int]] = {}
-            for index, text in enumerate(units.texts):
-                if text in hits:
-                    for rule, shift in hits[text]:
-                        if 0 <= index + shift < count:
-                            chosen.setdefault(rule, []).append(index + shift)
-            found = {rule: sorted(set(indices)) for rule, indices in chosen.items()}
-        if count:
-            found.update((rule, range(count)) for rule in self.always)
+        texts = units.texts
+        chosen: dict[int, set[int]] = {}
+        for index in [at for at, text in enumerate(texts) if text in hits] if hits else ():
+            for rule, shift in hits[texts[index]]:
+                if 0 <= index + shift < len(texts):
+                    chosen.setdefault(rule, set()).add(index + shift)
+        found: dict[int, Sequence[int]] = {rule: sorted(indices) for rule, indices in chosen.items()}
+        if texts:
+            found.update((rule, range(len(texts))) for rule in self.always)
         return found
 
     def _worth_a_look(self, units: Units) -> Iterable[str]:
