@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
 
 from cleaner.matching.units import Units
@@ -146,7 +146,7 @@ class PhraseTable:
         found = self.by_language.get(key)
         if found is None:
             folded = dict.fromkeys(
-                fold(phrase.text, case=self.case).strip()
+                fold(phrase.text, case=True).strip() if self.case else fold_phrase(phrase)[0]
                 for phrase in self.phrases
                 if key is None or phrase.language is None or primary_language(phrase.language) == key
             )
@@ -423,7 +423,18 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
             else:
                 table, known = tails.setdefault(text[max(0, end - _KEY) : end], {}), text[:end]
             table.setdefault(known, []).append(owners)
-    in_order = sorted(opening)
+    by_lead: dict[str, list[str]] = {}
+    for text in opening:
+        by_lead.setdefault(text[:_LEAD], []).append(text)
+
+    @cache
+    def of_lead(lead: str) -> _Leads:
+        by_next: dict[str, set[str]] = {}
+        for text in by_lead[lead]:
+            if len(text) >= _NEXT:
+                by_next.setdefault(text[_LEAD:_NEXT], set()).add(text[:_HEAD])
+        short = tuple(text[_LEAD:] for text in by_lead[lead] if _LEAD < len(text) < _NEXT)
+        return {behind: tuple(some) for behind, some in by_next.items()}, short
 
     def leads(glance: str) -> _Leads | None:
         if holds_unusual(glance):
@@ -437,19 +448,14 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
         lead = folded[:_LEAD]
         if strip_edges(lead)[0]:
             return _EDGED
-        if len(folded) != _GLANCE or any(index._ends(lead[:size], lead) for size in range(1, _LEAD)):
+        if len(folded) != _GLANCE or any(
+            one in opening and index._ends(one, lead) for one in (lead[:1], lead[:2], lead[:3])
+        ):
             return _ANY
-        first, last = bisect_left(in_order, lead), bisect_right(in_order, lead, key=lambda text: text[:_LEAD])
-        if first == last:
+        if lead not in by_lead:
             return None
-        by_next: dict[str, set[str]] = {}
-        short: list[str] = []
-        for text in in_order[first:last]:
-            if len(text) >= _NEXT:
-                by_next.setdefault(text[_LEAD:_NEXT], set()).add(text[:_HEAD])
-            elif len(text) > _LEAD or index._ends(text, folded):
-                short.append(text[_LEAD:])
-        return {behind: tuple(some) for behind, some in by_next.items()}, tuple(short)
+        by_next, short = of_lead(lead)
+        return by_next, (*short, "") if lead in opening and index._ends(lead, folded) else short
 
     index = PhraseIndex(whole, heads, tails, bare_heads, bare_tails, _Seen(leads))
     return index
