@@ -301,17 +301,18 @@ class PhraseIndex:
     bare_tails: _Table
     leads: Mapping[str, _Leads | None]  # by the first characters of a text
 
-    def openings(self, units: Units) -> list[str]:
-        """Return the texts of units that may be a phrase of an `is` test, or start with one of `starts`.
+    def openings(self, units: Units) -> list[int]:
+        """Return the indices of units that may be a phrase of an `is` test, or start with one of `starts`.
 
         Python looks up a short piece of each sooner than an automaton of all phrases gets past the text.
         """
-        found: list[str] = []
+        found: list[int] = []
         leads, texts = self.leads, units.texts
-        for text, lead in zip(texts, map(leads.__getitem__, [text[:_GLANCE] for text in texts]), strict=True):
+        pieces = map(leads.__getitem__, [text[:_GLANCE] for text in texts])
+        for at, lead in enumerate(pieces):
             if lead is None:
                 continue
-            rest = text
+            rest = text = texts[at]
             if lead is _EDGED and not self.bare_heads:
                 rest = text[: 2 * _HEAD].lstrip(_EDGES)
                 if len(rest) <= _HEAD:
@@ -330,7 +331,7 @@ class PhraseIndex:
             ):
                 continue
             if lead is _ANY or lead is _EDGED or self._opens(rest, lead):
-                found.append(text)
+                found.append(at)
         return found
 
     def _opens(self, text: str, lead: _Leads) -> bool:

@@ -68,9 +68,9 @@ class Scanner:
         phrases = self.phrases
         if phrases is None:
             return hits
-        for text in phrases.openings(units):
-            if owners := phrases.opening(fold(text)):
-                hits[text] = owners
+        for at in phrases.openings(units):
+            if owners := phrases.opening(units.fold(at, case=False)):  # which rules will ask for, too
+                hits[units.texts[at]] = owners
         if self.patterns is not None:
             for text in self._worth_a_look(units):
                 folded = fold(text)
@@ -99,7 +99,7 @@ class Scanner:
         """
         if self.kind == "line" and "\r" not in units.text:
             data = units.lines.data
-            if not _SURROGATE.search(data):
+            if b"\xed" not in data or not _SURROGATE.search(data):
                 return [line.decode() for line in self._lines_worth_a_look(data)]
         return [text for text in units.texts if self._is_worth_a_look(text)]
 
