@@ -696,6 +696,8 @@ def _has_blank_lines(lines: Lines, options: BlankLinesOptions) -> bool:
 
 def _indented(line: str) -> bool:
     """Whether a line begins like code or verse, with a tab or two blanks, and is not blank."""
+    if line[:1] not in _BLANK_CHARACTERS:  # most lines
+        return False
     blanks = line[: len(line) - len(line.lstrip(_BLANK_CHARACTERS))]
     if len(blanks) == len(line) or _is_leftover(blanks):
         return False
