@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -425,13 +425,15 @@ class Cleaner:
             laps.add("keep")
         # Some lines are only seen for what they are when those around them are gone: again, until no line goes.
         seen = work.snapshot  # by the rules that are past their budget
+        only: set[str] = set()  # the rules to ask, where the others have seen this snapshot
         for again in range(_ROUNDS):
-            changed = [self._run_phase(work, phase, again=again > 0) for phase in ("span", *_REMOVING)]
+            changed = [self._run_phase(work, phase, again=again > 0, only=only) for phase in ("span", *_REMOVING)]
+            only = set()
             if any(changed):
                 continue
             # A rule past its budget may have wanted what others took since: what is left for it may fit.
             if work.over and work.snapshot is not seen:
-                seen = work.snapshot
+                seen, only = work.snapshot, set(work.over)
                 work.over.clear()
                 continue
             lines = len(work.snapshot.lines.texts)
@@ -440,7 +442,7 @@ class Cleaner:
                 break
         return work
 
-    def _run_phase(self, work: _Work, phase: Phase, *, again: bool = False) -> bool:
+    def _run_phase(self, work: _Work, phase: Phase, *, again: bool = False, only: Collection[str] = ()) -> bool:
         """Take a document through one phase; tell whether it changed anything."""
         wishes: list[_Wish] = []
         laps = work.laps
@@ -448,7 +450,7 @@ class Cleaner:
         if laps is not None:
             laps.add("scan")
         for compiled in awake:
-            if compiled.rule.action == "keep" or (again and compiled.once):
+            if compiled.rule.action == "keep" or (again and compiled.once) or (only and compiled.rule.name not in only):
                 continue
             if compiled.rule.action == "flag":
                 self._flag(work, compiled)
