@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -263,7 +263,7 @@ class _Work:
     removed_words: int = 0
     spent: Counter[str] = field(default_factory=Counter)  # words that rules with a budget removed
     over: set[str] = field(default_factory=set)  # rules that wanted more than their budget
-    gaps: list[tuple[int, str]] = field(default_factory=list)  # where creeping rules took lines, in those coordinates
+    gaps: list[tuple[int, str]] = field(default_factory=list)  # where creeping rules took text, in those coordinates
     steps: list[Step] | None = None  # filled only where somebody asks why
     laps: Laps | None = None  # and only where somebody asks what takes long
 
@@ -421,22 +421,33 @@ class Cleaner:
         work = _Work(text, _Snapshot(Lines.of(text), language, deadline), scope, steps=steps, laps=laps)
         if not text:
             return work
-        self._run_phase(work, "fix")
+        # What one repair made may show the next what to repair.
+        for _ in range(_ROUNDS):
+            if not self._run_phase(work, "fix"):
+                break
         self._protect(work)
         if laps is not None:
             laps.add("keep")
-        self._run_phase(work, "span")
         # Some lines are only seen for what they are when those around them are gone: again, until no line goes.
+        seen = work.snapshot  # by the rules that are past their budget
+        only: set[str] = set()  # the rules to ask, where the others have seen this snapshot
         for again in range(_ROUNDS):
-            changed = [self._run_phase(work, phase, again=again > 0) for phase in _REMOVING]
-            if not any(changed):
-                lines = len(work.snapshot.lines.texts)
-                self._run_phase(work, "spacing")
-                if len(work.snapshot.lines.texts) == lines:
-                    break
+            changed = [self._run_phase(work, phase, again=again > 0, only=only) for phase in ("span", *_REMOVING)]
+            only = set()
+            if any(changed):
+                continue
+            # A rule past its budget may have wanted what others took since: what is left for it may fit.
+            if work.over and work.snapshot is not seen:
+                seen, only = work.snapshot, set(work.over)
+                work.over.clear()
+                continue
+            lines = len(work.snapshot.lines.texts)
+            self._run_phase(work, "spacing")
+            if len(work.snapshot.lines.texts) == lines:
+                break
         return work
 
-    def _run_phase(self, work: _Work, phase: Phase, *, again: bool = False) -> bool:
+    def _run_phase(self, work: _Work, phase: Phase, *, again: bool = False, only: Collection[str] = ()) -> bool:
         """Take a document through one phase; tell whether it changed anything."""
         wishes: list[_Wish] = []
         laps = work.laps
@@ -444,7 +455,7 @@ class Cleaner:
         if laps is not None:
             laps.add("scan")
         for compiled in awake:
-            if compiled.rule.action == "keep" or (again and compiled.once):
+            if compiled.rule.action == "keep" or (again and compiled.once) or (only and compiled.rule.name not in only):
                 continue
             if compiled.rule.action == "flag":
                 self._flag(work, compiled)
@@ -678,9 +689,7 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
     moved = OffsetMap.of(edits)
     work.kept = [(moved.to_clean(start), moved.to_clean(end)) for start, end in work.kept]
     work.gaps = [(moved.to_clean(at), name) for at, name in work.gaps]
-    work.gaps += [
-        (moved.to_clean(wish.start), wish.rule.rule.name) for wish in chosen if wish.lines and wish.rule.creeps
-    ]
+    work.gaps += [(moved.to_clean(wish.start), wish.rule.rule.name) for wish in chosen if wish.rule.creeps]
     work.edits = compose(work.original, work.edits, edits)
     spliced = splice(text, ((edit.start, edit.end, edit.after) for edit in edits))
     # Where whole lines went and nothing else, what the others hit is known.
@@ -693,11 +702,13 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
 
 
 def _goes_on(work: _Work, wish: _Wish) -> bool:
-    """Tell whether a rule that took lines before now wants those beside them: what it took must not make it take more."""
-    if wish.lines is None or not any(name == wish.rule.rule.name for _, name in work.gaps):
+    """Tell whether a rule that took something before now wants what is beside it: what it took must not make it take more."""
+    if not any(name == wish.rule.rule.name for _, name in work.gaps):
         return False
     lines, filled = work.snapshot.lines, work.snapshot.lines.filled
-    before, after = bisect_left(filled, wish.lines[0]) - 1, bisect_right(filled, wish.lines[1])
+    line = bisect_right(lines.starts, wish.start, hi=len(lines.texts)) - 1  # where a span stands
+    first, last = wish.lines or (line, line)
+    before, after = bisect_left(filled, first) - 1, bisect_right(filled, last)
     start = lines.end(filled[before]) if before >= 0 else 0
     end = lines.starts[filled[after]] if after < len(filled) else len(lines.text)
     return any(start <= at <= end for at, name in work.gaps if name == wish.rule.rule.name)
@@ -760,8 +771,9 @@ def _within_budgets(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wis
         for name, words in spent.items():
             share = _share_over(work.spent[name] + words, work.original, budgets[name])
             if share is not None:
-                detail = f"{share:.1%} of the words would go, more than {budgets[name]:.0%}"
-                work.flags.append(Flag("budget", name, detail))
+                if not any(flag.name == "budget" and flag.rule == name for flag in work.flags):
+                    detail = f"{share:.1%} of the words would go, more than {budgets[name]:.0%}"
+                    work.flags.append(Flag("budget", name, detail))
                 work.over.add(name)
                 break
         else:

@@ -697,10 +697,17 @@ def _has_blank_lines(lines: Lines, options: BlankLinesOptions) -> bool:
 
 def _indented(line: str) -> bool:
     """Whether a line begins like code or verse, with a tab or two blanks, and is not blank."""
-    head = line[:2]
-    return (head[:1] == "\t" or (len(head) == 2 and not head.strip(_BLANK_CHARACTERS))) and bool(
-        line.strip(_BLANK_CHARACTERS)
-    )
+    if line[:1] not in _BLANK_CHARACTERS:  # most lines
+        return False
+    blanks = line[: len(line) - len(line.lstrip(_BLANK_CHARACTERS))]
+    if len(blanks) == len(line) or _is_leftover(blanks):
+        return False
+    return blanks[:1] == "\t" or len(blanks) > 1
+
+
+def _is_leftover(blanks: str) -> bool:
+    """Whether the blanks at a line's start are one non-breaking space, alone or beside a space; more indent the line."""
+    return len(blanks) <= 2 and blanks.strip(" ") in ("\xa0", "\u2007", "\u202f")
 
 
 _NON_BREAKING = re.compile("[\xa0\u2007\u202f][ \t\xa0\u2007\u202f]*")
@@ -722,8 +729,8 @@ def _find_non_breaking_spaces(lines: Lines, options: NonBreakingSpacesOptions) -
         if end == len(text) or text[end] in "\r\n":
             after = ""
         elif start == 0 or text[start - 1] in "\r\n":
-            # One is a leftover, more are indentation. Nor may a fence come to stand at the line's start.
-            if len(run) > 2 or len(run.strip(" ")) > 1 or text.startswith(("```", "~~~"), end):
+            # Nor may a fence come to stand at the line's start.
+            if not _is_leftover(run) or text.startswith(("```", "~~~"), end):
                 continue
             after = ""
         elif len(run) == 1 or "\t" in run:  # between words, or columns

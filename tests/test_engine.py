@@ -15,6 +15,8 @@ from typing import Any, get_args
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cleaner import Cleaner, Result, RuleError
 from cleaner.edits import apply, check
@@ -135,6 +137,39 @@ def test_offsets_map_both_ways() -> None:
     assert result.text[result.to_clean(10)] == "t"
     assert result.to_original(result.to_clean(11)) == 11
     assert result.to_clean(5) == 4
+
+
+@cache
+def cleaner_with_budgets(rules: tuple[tuple[str, str, str, int | None], ...]) -> Cleaner:
+    return cleaner_of(
+        *(
+            {"id": f"r{number}", "unit": unit, "match": {test: word}} | ({"budget": f"{budget}%"} if budget else {})
+            for number, (unit, test, word, budget) in enumerate(rules)
+        ),
+        accelerate=False,
+    )
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["line", "paragraph"]),
+            st.sampled_from(["has", "starts"]),
+            st.sampled_from("ab"),
+            st.sampled_from([None, 20, 40]),
+        ),
+        min_size=2,
+        max_size=3,
+    ).map(tuple),
+    st.lists(st.lists(st.sampled_from("abx"), max_size=4).map(" ".join), min_size=2, max_size=8).map("\n".join),
+)
+def test_budgets_leave_nothing_for_a_second_cleaning(
+    rules: tuple[tuple[str, str, str, int | None], ...], text: str
+) -> None:
+    clean = cleaner_with_budgets(rules)
+    cleaned = clean(text).text
+    assert clean(cleaned).text == cleaned
 
 
 # ------------------------------------------------------------------ time
