@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import shutil
 import sys
@@ -20,14 +21,18 @@ __all__ = [
     "make_folder",
     "move",
     "open_read",
+    "open_small",
     "read_bytes",
     "remote_files",
     "remove",
     "remove_folder",
     "size_of",
     "sync_all",
+    "write_small",
     "write_whole",
 ]
+
+_BINARY: int = getattr(os, "O_BINARY", 0)  # of Windows
 
 
 def is_remote(path: str) -> bool:
@@ -65,6 +70,32 @@ def read_bytes(path: str) -> bytes:
     """Return the bytes of a file. Raises `OSError`."""
     with open_read(path) as handle:
         return handle.read()
+
+
+def open_small(path: str, size: int) -> BinaryIO:
+    """Open a file to read its bytes: `size` of them, few enough to be read at once. Raises `OSError`."""
+    if is_remote(path):
+        return open_read(path)
+    # What `open` learns about a file, and the buffer it makes, take longer than reading.
+    handle = os.open(path, os.O_RDONLY | _BINARY)
+    try:
+        data = os.read(handle, size + 1)
+    except OSError:
+        data = b""
+    finally:
+        os.close(handle)
+    # If it has changed, or cannot be read, whoever reads it will tell.
+    return io.BytesIO(data) if len(data) == size else open_read(path)
+
+
+def write_small(path: str, data: memoryview) -> None:
+    """Write a file of few bytes at once. Raises `OSError`."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
+    try:
+        while data:
+            data = data[os.write(handle, data) :]
+    finally:
+        os.close(handle)
 
 
 def size_of(path: str) -> int:

@@ -35,7 +35,7 @@ from cleaner.audit import (
 from cleaner.corpus.files import AUDIT_FOLDER, Source, is_safe_name, path_of, quarantine_of
 from cleaner.corpus.formats import TOO_LONG, Format, format_of
 from cleaner.corpus.journal import FailureRow, FileRow, TaskRow, task_path
-from cleaner.corpus.plan import Options, Task
+from cleaner.corpus.plan import SMALL, Options, Task
 from cleaner.corpus.records import Fields, Input, Record, Writer
 from cleaner.corpus.store import (
     is_remote,
@@ -43,9 +43,11 @@ from cleaner.corpus.store import (
     make_folder,
     move,
     open_read,
+    open_small,
     remove,
     size_of,
     sync_all,
+    write_small,
     write_whole,
 )
 from cleaner.corpus.streams import Damage, Sink, blocks, lines, open_sink, split_name
@@ -283,8 +285,15 @@ def clean_task(
             chosen = format_of(file.name)
             codec_in = split_name(file.name)[1]
             rejected = _Rejected(out, file.name, task.start)
+            small = file.size < SMALL and not is_remote(base)
             try:
-                with open_read(file.path) as reading, create(temporary) as writing, ExitStack() as stack:
+                with ExitStack() as stack:
+                    if small:
+                        reading, writing = open_small(file.path, file.size), io.BytesIO()
+                        stack.callback(reading.close)
+                    else:
+                        reading = stack.enter_context(open_read(file.path))
+                        writing = stack.enter_context(create(temporary))
                     source = Input(reading, codec_in, options.fields, task.start, task.end, task.seek)
                     sink = open_sink(writing, source.codec)
                     writer = chosen.writer(sink, source)
@@ -346,6 +355,8 @@ def clean_task(
                     mark(-1, done)
                     writer.close()
                     apart = aside.close() if aside is not None else -1
+                    if small and out:
+                        write_small(temporary, writing.getbuffer())
                 extent = getattr(writer, "groups", sink.written)
                 hashed.update(sink.sha256.digest())
                 clean_bytes += sink.size
