@@ -88,7 +88,7 @@ def open_small(path: str, size: int) -> BinaryIO:
     return io.BytesIO(data) if len(data) == size else open_read(path)
 
 
-def write_small(path: str, data: memoryview) -> None:
+def write_small(path: str, data: bytes) -> None:
     """Write a file of few bytes at once. Raises `OSError`."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
     try:

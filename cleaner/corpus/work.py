@@ -285,15 +285,13 @@ def clean_task(
             chosen = format_of(file.name)
             codec_in = split_name(file.name)[1]
             rejected = _Rejected(out, file.name, task.start)
-            small = file.size < SMALL and not is_remote(base)
+            held = io.BytesIO() if file.size < SMALL and not is_remote(base) else None
             try:
                 with ExitStack() as stack:
-                    if small:
-                        reading, writing = open_small(file.path, file.size), io.BytesIO()
-                        stack.callback(reading.close)
-                    else:
-                        reading = stack.enter_context(open_read(file.path))
-                        writing = stack.enter_context(create(temporary))
+                    reading = stack.enter_context(
+                        open_read(file.path) if held is None else open_small(file.path, file.size)
+                    )
+                    writing = stack.enter_context(create(temporary) if held is None else held)
                     source = Input(reading, codec_in, options.fields, task.start, task.end, task.seek)
                     sink = open_sink(writing, source.codec)
                     writer = chosen.writer(sink, source)
@@ -355,8 +353,8 @@ def clean_task(
                     mark(-1, done)
                     writer.close()
                     apart = aside.close() if aside is not None else -1
-                    if small and out:
-                        write_small(temporary, writing.getbuffer())
+                    if held is not None and out:
+                        write_small(temporary, held.getvalue())
                 extent = getattr(writer, "groups", sink.written)
                 hashed.update(sink.sha256.digest())
                 clean_bytes += sink.size
