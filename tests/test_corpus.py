@@ -11,7 +11,7 @@ from cleaner.corpus.files import Found, InputError, Skipped, find, is_safe_name,
 from cleaner.corpus.formats import decode, suffixes
 from cleaner.corpus.journal import audit_codec, part_path, read_run
 from cleaner.corpus.records import Fields
-from cleaner.corpus.store import write_whole
+from cleaner.corpus.store import open_small, write_whole
 from cleaner.corpus.streams import blocks, open_sink
 from cleaner.engine import Cleaner, Result
 from tests.samples import PACK
@@ -370,6 +370,24 @@ def test_names_that_lead_elsewhere_are_refused(finished: Path, tmp_path: Path, n
     assert batch.restore(str(finished), str(tmp_path / "back")) == [expected]
     assert set(tree(tmp_path / "back")) == {b"plain.txt", b"twice.md"}
     assert not is_safe_name(name)
+
+
+@pytest.mark.parametrize("size", [0, 4, 5, 6, 99])
+def test_a_small_file_that_has_changed_is_read_whole(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"Share")
+    with open_small(str(path), size) as handle:
+        assert handle.read() == b"Share"
+
+
+def test_a_small_file_that_became_something_else_is_named(tmp_path: Path) -> None:
+    for path, kind in (
+        (tmp_path, IsADirectoryError if os.name == "posix" else PermissionError),
+        (tmp_path / "gone.txt", FileNotFoundError),
+    ):
+        with pytest.raises(kind) as caught:
+            open_small(str(path), 5)
+        assert caught.value.filename == str(path)
 
 
 # ------------------------------------------------------------------ finding files
