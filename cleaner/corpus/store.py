@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import io
 import os
 import shutil
 import sys
@@ -21,8 +20,8 @@ __all__ = [
     "make_folder",
     "move",
     "open_read",
-    "open_small",
     "read_bytes",
+    "read_small",
     "remote_files",
     "remove",
     "remove_folder",
@@ -72,20 +71,20 @@ def read_bytes(path: str) -> bytes:
         return handle.read()
 
 
-def open_small(path: str, size: int) -> BinaryIO:
-    """Open a file to read its bytes: `size` of them, few enough to be read at once. Raises `OSError`."""
+def read_small(path: str, size: int) -> bytes | None:
+    """Return the bytes of a file, None unless they are `size`, few enough to be read at once."""
     if is_remote(path):
-        return open_read(path)
-    # What `open` learns about a file, and the buffer it makes, take longer than reading.
-    handle = os.open(path, os.O_RDONLY | _BINARY)
+        return None
     try:
-        data = os.read(handle, size + 1)
+        # What `open` learns about a file, and the buffer it makes, take longer than reading.
+        handle = os.open(path, os.O_RDONLY | _BINARY)
+        try:
+            data = os.read(handle, size + 1)
+        finally:
+            os.close(handle)
     except OSError:
-        data = b""
-    finally:
-        os.close(handle)
-    # If it has changed, or cannot be read, whoever reads it will tell.
-    return io.BytesIO(data) if len(data) == size else open_read(path)
+        return None
+    return data if len(data) == size else None
 
 
 def write_small(path: str, data: bytes) -> None:
