@@ -440,7 +440,7 @@ class _Together(Generic[_T]):
 
 
 def _read_ahead(files: Sequence[Source]) -> Iterator[tuple[Source, bytes | None]]:
-    """Yield files with their bytes, None if they are many or cannot be read as expected."""
+    """Yield files with their bytes; None for those that are large, or not as they were when they were found."""
     for at in range(0, len(files), TOGETHER):
         ahead = files[at : at + TOGETHER]
         yield from [(file, read_small(file.path, file.size) if file.size < SMALL else None) for file in ahead]
