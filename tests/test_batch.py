@@ -1,6 +1,7 @@
 """Runs over many files: the same whoever does the work, whatever happens on the way."""
 
 import gzip
+import itertools
 import json
 import os
 import random
@@ -185,6 +186,36 @@ def test_verify_sees_every_byte(quiet: Path, tmp_path: Path) -> None:
     assert batch.verify(str(work / "quiet"), jobs=0) == [
         f"big.jsonl: the clean file has {len(data) + 1} bytes, {len(data)} were written"
     ]
+
+
+def test_batches_of_small_files_come_last_and_the_smallest_at_the_end(quiet: Path, tmp_path: Path) -> None:
+    steps = [0]
+    clean = Cleaner.from_text(PACK)
+    inputs = [str(quiet / "in")]
+    batch.run(clean, inputs, str(tmp_path / "out"), lambda step: steps.append(step.bytes), options=OPTIONS, jobs=0)
+    sizes = [after - before for before, after in itertools.pairwise(steps)]
+    tasks = read_run(str(tmp_path / "out")).tasks.values()
+    batches = sorted((row.bytes for row in tasks if len(row.files) > 1), reverse=True)
+    assert len(batches) > 2
+    assert sizes[-len(batches) :] == batches
+
+
+def test_workers_go_on_while_an_answer_is_noted(quiet: Path, tmp_path: Path) -> None:
+    """The only worker ends its second task before the first one is done with."""
+    clean = Cleaner.from_text(PACK)
+    tasks = tmp_path / "out" / "_audit" / "tasks"
+    begun = time.monotonic()
+    waited = False
+
+    def wait(step: batch.Step) -> None:
+        nonlocal waited
+        while not waited and step.documents:
+            assert time.monotonic() < begun + 60
+            time.sleep(0.01)
+            waited = len(list(tasks.glob("*.part"))) > 1
+
+    batch.run(clean, [str(quiet / "in" / "big.jsonl")], str(tmp_path / "out"), wait, options=OPTIONS, jobs=1)
+    assert waited
 
 
 # ------------------------------------------------------------------ whatever happens

@@ -11,7 +11,7 @@ from cleaner.corpus.files import Found, InputError, Skipped, find, is_safe_name,
 from cleaner.corpus.formats import decode, suffixes
 from cleaner.corpus.journal import audit_codec, part_path, read_run
 from cleaner.corpus.records import Fields
-from cleaner.corpus.store import write_whole
+from cleaner.corpus.store import read_small, write_whole
 from cleaner.corpus.streams import blocks, open_sink
 from cleaner.engine import Cleaner, Result
 from tests.samples import PACK
@@ -370,6 +370,38 @@ def test_names_that_lead_elsewhere_are_refused(finished: Path, tmp_path: Path, n
     assert batch.restore(str(finished), str(tmp_path / "back")) == [expected]
     assert set(tree(tmp_path / "back")) == {b"plain.txt", b"twice.md"}
     assert not is_safe_name(name)
+
+
+@pytest.mark.parametrize(("size", "found"), [(0, None), (4, None), (5, b"Share"), (6, None), (99, None)])
+def test_a_small_file_is_read_as_it_was_found_or_not_at_all(tmp_path: Path, size: int, found: bytes | None) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"Share")
+    assert read_small(str(path), size) == found
+    assert read_small(str(tmp_path), size) is None
+    assert read_small(str(tmp_path / "gone.txt"), size) is None
+
+
+def test_files_that_change_after_they_were_found(folder: Write, tmp_path: Path) -> None:
+    """What is there when a file is read counts; one that cannot be read any more is told, and costs no other."""
+    before = f"{FIRST}\nShare\n{LAST}\n"
+    inputs = folder({f"{number}.txt": before.encode() for number in range(10)})
+
+    def change(step: batch.Step) -> None:
+        if step.files == 5:  # the other half is the second task
+            (inputs / "5.txt").write_text(before + before, encoding="utf-8")
+            (inputs / "6.txt").write_text("Share\nNo.\n", encoding="utf-8")
+            (inputs / "7.txt").unlink()
+            (inputs / "8.txt").unlink()
+            (inputs / "8.txt").mkdir()
+
+    out = tmp_path / "out"
+    options = batch.Options(task_bytes=5 * len(before))
+    summary = batch.run(Cleaner.from_text(PACK), [str(inputs)], str(out), change, options=options, jobs=0)
+    told = [(os.path.basename(failure.document), failure.flag) for failure in summary.failed]
+    assert told == [("7.txt", "unreadable"), ("8.txt", "unreadable")]
+    after = f"{FIRST}\n{LAST}\n"
+    expected = {f"{number}.txt": after for number in (0, 1, 2, 3, 4, 9)} | {"5.txt": after + after, "6.txt": "No.\n"}
+    assert {path.name: path.read_text(encoding="utf-8") for path in out.glob("*.txt")} == expected
 
 
 # ------------------------------------------------------------------ finding files

@@ -269,7 +269,7 @@ def _run(
     if reused:
         progress.step()
     parts = _parts_of(tasks)
-    todo = deque(Job("clean", (task, None)) for task in tasks if task.key not in rows)
+    todo = deque(Job("clean", (task, None)) for task in sorted(tasks, key=_turn) if task.key not in rows)
     todo.extend(_joins_to_do(parts, rows, joins))
     # What may have killed a run before is kept at arm's length.
     workers = _workers(
@@ -339,6 +339,11 @@ def _workers(jobs: int | None, size: int, count: int, again: bool) -> int:
     if jobs is None:
         jobs = 0 if size < FEW_BYTES and not again else available()
     return min(jobs, count)
+
+
+def _turn(task: Task) -> int:
+    """Say when a task is due: batches of small files come last, the smallest at the end, so that all workers end together."""
+    return 0 if len(task.files) == 1 else 2**62 - task.size
 
 
 def _parts_of(tasks: Iterable[Task]) -> dict[str, list[str]]:

@@ -110,21 +110,32 @@ def walk(folder: str) -> Iterator[tuple[str, str | Skipped]]:
     if is_remote(folder):
         yield from ((path, name) for path, name, _, _ in remote_files(folder))
         return
-    waiting = [(folder, "")]
+    waiting = [(folder, "", True, False)]
     while waiting:
-        path, name = waiting.pop()
-        if name and not os.path.isdir(path):
+        path, name, is_folder, is_link = waiting.pop()
+        if not is_folder:
             yield path, name
-        elif name and os.path.islink(path):
+        elif is_link:
             yield path, Skipped(path, "a link to a folder; name that folder as an input of its own")
         else:
             try:
-                entries = sorted(os.listdir(path), key=os.fsencode, reverse=True)
+                with os.scandir(path) as found:
+                    entries = sorted(found, key=lambda entry: os.fsencode(entry.name), reverse=True)
             except OSError as error:
                 yield path, Skipped(path, f"cannot be read: {error.strerror}", error=True)
                 continue
             prefix = f"{name}/" if name else ""
-            waiting.extend((os.path.join(path, entry), prefix + entry) for entry in entries)
+            for entry in entries:
+                is_folder = _is_folder(entry)
+                waiting.append((entry.path, prefix + entry.name, is_folder, is_folder and entry.is_symlink()))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Say whether an entry is a folder or a link to one; most systems tell it along with the name."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _look(path: str, name: str) -> Source | Skipped:

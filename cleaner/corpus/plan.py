@@ -16,7 +16,7 @@ from cleaner.corpus.records import Fields
 from cleaner.corpus.store import is_remote, open_read
 from cleaner.corpus.streams import Damage, has_members, members, split_name
 
-__all__ = ["TASK_BYTES", "Cut", "Options", "Task", "cut", "is_surveyed", "survey"]
+__all__ = ["SMALL", "TASK_BYTES", "Cut", "Options", "Task", "cut", "is_surveyed", "survey"]
 
 TASK_BYTES = 16 * 2**20
 SMALL = 2**20  # bytes; smaller files share a task

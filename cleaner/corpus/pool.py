@@ -124,7 +124,7 @@ class _Worker:
 @dataclass(slots=True)
 class _Pool:
     size: int
-    start: Callable[[], _Worker]
+    told: bytes  # the context, pickled
     workers: list[_Worker] = field(default_factory=list)
 
 
@@ -141,7 +141,7 @@ def run_jobs(
             job = todo.popleft()
             yield job, JOBS[job.kind](context, job, lambda number, done: None)
         return
-    pool = _Pool(workers, _starter(context))
+    pool = _Pool(workers, pickle.dumps(context))
     try:
         while todo or any(worker.job for worker in pool.workers):
             _hand_out(pool, todo)
@@ -150,26 +150,31 @@ def run_jobs(
             ready = wait([*busy, *dead], timeout=0.5)
             if on_bytes is not None:
                 on_bytes(sum(worker.progress[1] for worker in pool.workers if worker.job is not None))
-            for connection, worker in busy.items():
-                if connection in ready or worker.process.sentinel in ready:
-                    yield from _collect(pool, worker, todo)
+            answers = [
+                answer
+                for connection, worker in busy.items()
+                if connection in ready or worker.process.sentinel in ready
+                for answer in _collect(pool, worker, todo)
+            ]
+            _hand_out(pool, todo)  # to note an answer may take the disk a while
+            yield from answers
     finally:
         for worker in pool.workers:
-            worker.process.kill() if worker.job else worker.connection.close()
+            worker.process.kill()  # those that wait for a job have nothing to lose, and would take a while to end
         for worker in pool.workers:
             worker.process.join()
 
 
 def _hand_out(pool: _Pool, todo: deque[Job]) -> None:
-    idle = deque(worker for worker in pool.workers if worker.job is None)
-    while todo:
-        if idle:
-            worker = idle.popleft()
-        elif len(pool.workers) < pool.size:
-            worker = pool.start()
-            pool.workers.append(worker)
-        else:
-            return
+    idle = [worker for worker in pool.workers if worker.job is None]
+    started = [_start() for _ in range(min(len(todo) - len(idle), pool.size - len(pool.workers)))]
+    pool.workers += started
+    for worker in started:
+        # It is more than a pipe holds, so that this waits for one that has yet to begin to read; all others begin meanwhile.
+        with suppress(OSError):  # it died; that is seen at once
+            worker.connection.send_bytes(pool.told)
+    idle += started
+    for worker in idle[: len(todo)]:
         job = todo.popleft()
         worker.progress[0], worker.progress[1] = -1, 0
         worker.job = job
@@ -218,27 +223,27 @@ def _ended(code: int | None) -> str:
     return f"exit code {code}"
 
 
-def _starter(context: Context) -> Callable[[], _Worker]:
+def _start() -> _Worker:
     # Forking would copy what other threads of the program hold; a fresh process is the same everywhere.
     spawn = multiprocessing.get_context("spawn")
-
-    def start() -> _Worker:
-        here, there = spawn.Pipe()
-        progress = spawn.RawArray("q", 2)
-        process = spawn.Process(target=_main, args=(there, progress, context, os.getpid()), daemon=True)
-        process.start()
-        there.close()
-        return _Worker(process, here, progress)
-
-    return start
+    here, there = spawn.Pipe()
+    progress = spawn.RawArray("q", 2)
+    process = spawn.Process(target=_main, args=(there, progress, os.getpid()), daemon=True)
+    process.start()
+    there.close()
+    return _Worker(process, here, progress)
 
 
-def _main(connection: Connection, progress: Any, context: Context, parent: int) -> None:
+def _main(connection: Connection, progress: Any, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: do not outlive it
         if os.getppid() != parent:
             os._exit(1)
+    try:
+        context: Context = pickle.loads(connection.recv_bytes())
+    except (EOFError, OSError):
+        return
 
     def mark(number: int, done: int) -> None:
         progress[0] = number

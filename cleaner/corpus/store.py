@@ -21,13 +21,17 @@ __all__ = [
     "move",
     "open_read",
     "read_bytes",
+    "read_small",
     "remote_files",
     "remove",
     "remove_folder",
     "size_of",
     "sync_all",
+    "write_small",
     "write_whole",
 ]
+
+_BINARY: int = getattr(os, "O_BINARY", 0)  # of Windows
 
 
 def is_remote(path: str) -> bool:
@@ -65,6 +69,32 @@ def read_bytes(path: str) -> bytes:
     """Return the bytes of a file. Raises `OSError`."""
     with open_read(path) as handle:
         return handle.read()
+
+
+def read_small(path: str, size: int) -> bytes | None:
+    """Return the bytes of a file, None unless they are `size`, few enough to be read at once."""
+    if is_remote(path):
+        return None
+    try:
+        # What `open` learns about a file, and the buffer it makes, take longer than reading.
+        handle = os.open(path, os.O_RDONLY | _BINARY)
+        try:
+            data = os.read(handle, size + 1)
+        finally:
+            os.close(handle)
+    except OSError:
+        return None
+    return data if len(data) == size else None
+
+
+def write_small(path: str, data: bytes) -> None:
+    """Write a file of few bytes at once. Raises `OSError`."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _BINARY, 0o666)
+    try:
+        while data:
+            data = data[os.write(handle, data) :]
+    finally:
+        os.close(handle)
 
 
 def size_of(path: str) -> int:

