@@ -13,7 +13,6 @@ document to FILE, as JSON Lines in the order of the ids.
 """
 
 import argparse
-import datetime
 import gzip
 import json
 import os
@@ -29,7 +28,6 @@ from typing import Any
 
 LOW = 0.7  # below this ratio to `cleaner run` one wants to know why
 FILES = 8
-RUNS = Path(__file__).resolve().parent / "runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,14 +289,14 @@ def measure(name: str, folder: Path, out: Path, options: argparse.Namespace) -> 
 
 def compare(options: argparse.Namespace) -> None:
     """Measure the engines in one run, print and write the figures."""
-    from scale import machine
+    from setting import in_one_line, machine, run_folder
 
-    told_machine = machine()
+    here = machine()
     folder = Path(tempfile.mkdtemp(prefix="cleaner-engines-", dir=options.folder))
     try:
         documents, size = make_input(folder / "input", options.megabytes)
         compiling, cleaning = alone(folder / "input", options.pack)
-        print(told_machine)
+        print(in_one_line(here))
         print(f"{documents:,} documents, {size / 1e6:.1f} MB, {options.jobs} workers; one core alone: {cleaning:.1f} s")
         print(f"{'engine':<12}{'start':>8}{'clean':>8}{'docs/s':>10}{'MB/s':>8}{'ratio':>8}")
         found: dict[str, dict[str, float]] = {}
@@ -328,7 +326,7 @@ def compare(options: argparse.Namespace) -> None:
                 )
             shutil.rmtree(folder / name, ignore_errors=True)
         result = {
-            "machine": told_machine,
+            "machine": here,
             "documents": documents,
             "bytes": size,
             "jobs": options.jobs,
@@ -336,8 +334,7 @@ def compare(options: argparse.Namespace) -> None:
             "one_core": {"compile_seconds": compiling, "clean_seconds": cleaning},
             "engines": found,
         }
-        target = RUNS / datetime.date.today().isoformat() / "engines.json"
-        target.parent.mkdir(parents=True, exist_ok=True)
+        target = run_folder() / "engines.json"
         target.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         print(f"written to {target}")
     finally:

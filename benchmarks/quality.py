@@ -1,26 +1,31 @@
 """Quality: our profiles against doing nothing, published rule sets and exact deduplication, on labelled texts.
 
-    CLEANER_QUALITY=gold.jsonl.gz python benchmarks/quality.py [--jobs 2] [--limit N] [--out FOLDER]
+    CLEANER_QUALITY=gold.jsonl.gz python benchmarks/quality.py [--jobs 2] [--limit N] [--classes FILE] [--out FOLDER]
 
 Prints a table and writes quality.json, and a plot of precision and recall (quality.svg) where matplotlib is
 installed (the extra `bench`), to FOLDER (default: benchmarks/runs/DATE). Everybody cleans the same lines, no document
 is dropped, and the labels decide: see docs/quality.md.
+
+`--classes` names boilerplate lines that were sorted into classes by eye, as tab-separated values with the columns `id` (of a
+labelled text), `class`, `label_now`, `line`, `prev` and `next` (the filled lines beside it), each cut at 200 characters; with it
+recall is told for each class.
 """
 
 import argparse
-import datetime
+import csv
 import json
 import os
-import platform
 import time
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from setting import in_one_line, machine, run_folder
 from texts import quality_file
 
-from cleaner import Cleaner, __version__
-from cleaner.audit import engine_versions
+from cleaner import Cleaner
+from cleaner.quality.labels import Labelled, decode, read_rows
 from cleaner.quality.score import Counts, Report, rates, score
 from cleaner.rules import pack_files
 
@@ -63,22 +68,6 @@ def systems() -> dict[str, Cleaner]:
     return {**{name: Cleaner.from_text(text) for name, text in CONFIGURATIONS.items()}, **named}
 
 
-def machine() -> dict[str, Any]:
-    """Return what ran this, as far as it may matter."""
-    model = ""
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    return {
-        "processor": model or platform.processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "cleaner": __version__,
-        "engines": engine_versions(),
-    }
-
-
 def figures(counts: Counts) -> dict[str, Any]:
     """Return a group's rates with the counts that they rest on."""
     kept = ("texts", "emptied", "boilerplate", "boilerplate_removed", "content", "content_removed")
@@ -93,6 +82,70 @@ def results(report: Report, seconds: float) -> dict[str, Any]:
         "extractor": {name: figures(counts) for name, counts in sorted(report.groups.get("extractor", {}).items())},
         "page_type": {name: figures(counts) for name, counts in sorted(report.groups.get("page_type", {}).items())},
     }
+
+
+# ------------------------------------------------------------------ classes
+
+
+def place_of(line: Mapping[str, str], texts: Sequence[str]) -> int | None:
+    """Return the index of a classified line among the lines of its text: where its neighbours are the same, if it repeats."""
+    filled = [at for at, text in enumerate(texts) if text.strip()]
+
+    def alike(place: int, column: str) -> bool:
+        text = texts[filled[place]].strip() if 0 <= place < len(filled) else ""
+        return text.startswith(line[column].strip()) and bool(text) is bool(line[column].strip())
+
+    holders = [place for place in range(len(filled)) if alike(place, "line")]
+    holders.sort(key=lambda place: alike(place - 1, "prev") + alike(place + 1, "next"), reverse=True)
+    return filled[holders[0]] if holders else None
+
+
+def removed_by_class(
+    cleaner: Cleaner, lines: Iterable[Mapping[str, str]], rows: Mapping[str, Labelled]
+) -> Counter[str]:
+    """Return how many lines of each class a cleaner removes whole."""
+    by_text: dict[str, list[Mapping[str, str]]] = defaultdict(list)
+    for line in lines:
+        by_text[line["id"]].append(line)
+    removed: Counter[str] = Counter()
+    for name, classified in by_text.items():
+        row = rows[name]
+        texts = row.text.split("\n")
+        result = cleaner(row.text, url=row.url, language=row.language)
+        for line in classified:
+            place = place_of(line, texts)
+            if place is None:
+                raise SystemExit(f"{name} holds no such line: {line['line']!r}")
+            start = sum(len(text) + 1 for text in texts[:place])
+            left = result.text[result.to_clean(start) : result.to_clean(start + len(texts[place]))]
+            removed[line["class"]] += not left.strip()
+    return removed
+
+
+def recall_by_class(file: Path, gold: Path) -> dict[str, Any]:
+    """Return for each class how many lines it has, and how many of them each system removes."""
+    with file.open(encoding="utf-8", newline="") as handle:
+        every = list(csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE))
+    lines = [line for line in every if line["label_now"] in ("b", "d")]
+    named = {line["id"] for line in lines}
+    rows = {row.id: row for row in map(decode, read_rows(str(gold))) if row.id in named}
+    sizes = Counter(line["class"] for line in lines)
+    removed = {name: removed_by_class(cleaner, lines, rows) for name, cleaner in systems().items()}
+    return {name: {"lines": size, **{of: removed[of][name] for of in removed}} for name, size in sizes.most_common()}
+
+
+def print_classes(classes: Mapping[str, Mapping[str, int]]) -> None:
+    """Print recall by class, as Markdown."""
+    names = [name for name in next(iter(classes.values())) if name not in ("lines", "nothing")]
+    total = {key: sum(one[key] for one in classes.values()) for key in ("lines", *names)}
+    print("\nRecall by class, in %\n")
+    print("| class | lines |", " | ".join(names), "|")
+    print("| --- | ---: |", " | ".join("---:" for _ in names), "|")
+    for name, one in {**classes, "all": total}.items():
+        print(f"| {name} | {one['lines']} |", " | ".join(percent(one[of] / one["lines"], 0) for of in names), "|")
+
+
+# ------------------------------------------------------------------ all of it
 
 
 def percent(value: float | None, digits: int = 1) -> str:
@@ -164,13 +217,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--limit", type=int, help="only the first N texts")
+    parser.add_argument("--classes", type=Path, help="lines sorted into classes, tab-separated")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     file = quality_file()
     if file is None:
         parser.error("CLEANER_QUALITY names no labelled texts")
-    out = options.out or Path(__file__).parent / "runs" / datetime.date.today().isoformat()
-    out.mkdir(parents=True, exist_ok=True)
+    out = run_folder(options.out)
     here = machine()
     found: dict[str, Any] = {}
     for name, cleaner in systems().items():
@@ -178,10 +231,14 @@ def main() -> None:
         report = score(str(file), cleaner, limit=options.limit, jobs=options.jobs)
         found[name] = results(report, time.perf_counter() - start)
         print(f"{name}: {found[name]['seconds']} s", flush=True)
-        content = {"machine": here, "limit": options.limit, "systems": found}
+        content: dict[str, Any] = {"machine": here, "limit": options.limit, "systems": found}
         (out / "quality.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    print("\n" + ", ".join(f"{key}: {value}" for key, value in here.items() if key != "engines"))
+    print(f"\n{in_one_line(here)}")
     print_tables(found)
+    if options.classes is not None:
+        content["classes"] = recall_by_class(options.classes, file)
+        (out / "quality.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        print_classes(content["classes"])
     drawn = plot(found, out / "quality.svg")
     print(
         f"\nwritten: {out / 'quality.json'}"

@@ -7,10 +7,8 @@ is read from /proc, as the sum of each process's share (PSS), ten times a second
 """
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import random
 import shutil
 import subprocess
@@ -20,6 +18,7 @@ import threading
 import time
 from pathlib import Path
 
+from setting import in_one_line, machine, run_folder
 from texts import texts
 
 SHARD = 2**28  # bytes of a shard, about
@@ -106,23 +105,6 @@ def measure(inputs: Path, out: Path, jobs: int, rules: list[str]) -> dict[str, f
     }
 
 
-def machine() -> str:
-    """The machine in one line."""
-    model = next(
-        (
-            line.partition(": ")[2]
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        "?",
-    )
-    cores = len(os.sched_getaffinity(0))
-    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    load = os.getloadavg()[0]
-    system = f"Linux {platform.release()}, Python {platform.python_version()}"
-    return f"{model}, {cores} cores, {gigabytes:.0f} GiB, {system}, load {load:.1f} before"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gigabytes", type=float, default=0.2)
@@ -138,7 +120,7 @@ def main() -> None:
     try:
         make_lines(folder / "lines", int(options.gigabytes * 1e9))
         make_files(folder / "files", options.files)
-        print(here)
+        print(in_one_line(here))
         heads = {"jobs": 6, "MB": 10, "documents": 12, "seconds": 10, "MB/s": 8, "docs/s": 9, "peak MB": 9, "audit": 8}
         print("corpus  " + "".join(f"{head:>{width}}" for head, width in heads.items()))
         for corpus in ("lines", "files"):
@@ -159,8 +141,7 @@ def main() -> None:
             shutil.rmtree(folder / corpus)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    written = Path(__file__).parent / "runs" / datetime.date.today().isoformat() / "scale.json"
-    written.parent.mkdir(parents=True, exist_ok=True)
+    written = run_folder() / "scale.json"
     before = json.loads(written.read_text(encoding="utf-8"))["runs"] if written.is_file() else []
     content = {"machine": here, "runs": [*before, *runs]}
     written.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -12,7 +12,6 @@ measure on.
 """
 
 import argparse
-import datetime
 import json
 import os
 import shutil
@@ -29,7 +28,7 @@ from typing import Any
 
 import curves
 import msgspec
-from quality import machine
+from setting import machine, run_folder
 from texts import quality_file, texts
 
 from cleaner import Cleaner
@@ -212,9 +211,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     count, rounds = (60, 1) if options.quick else (options.texts, options.rounds)
-    default = "build/bench" if options.quick else f"benchmarks/runs/{datetime.date.today().isoformat()}"
-    out = options.out or ROOT / default
-    out.mkdir(parents=True, exist_ok=True)
+    out = run_folder(options.out or (ROOT / "build" / "bench" if options.quick else None))
     begun = last = time.monotonic()
     took: dict[str, float] = {}
 

@@ -114,6 +114,7 @@ class _Compiled:
     priority: tuple[int, int, str]  # lower risk, later layer, id
     once: bool  # not asked again when lines have gone
     creeps: bool  # asked again when lines have gone, it could eat its way through a text
+    passages: bool  # drops passages that stand earlier in the text: nothing is lost, even if that is half of it
     units: Kind  # what the match looks at; a span rule looks at lines
 
 
@@ -133,6 +134,7 @@ def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
         (RISKS.index(rule.risk), -rule.layer, rule.name),
         _only_once(rule),
         _creeps(rule),
+        any(test.key == "duplicate" and test.value.passage is not None for test in own_tests(rule.match)),
         "line" if rule.unit == "span" else rule.unit,
     )
 
@@ -652,9 +654,7 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
         return []
     if phase in _REMOVING:
         work.removed_words += sum(
-            word_count(text[wish.start : wish.end])
-            for wish in chosen
-            if wish.lines and not _drops_passages(wish.rule.rule)
+            word_count(text[wish.start : wish.end]) for wish in chosen if wish.lines and not wish.rule.passages
         )
     earlier = OffsetMap.of(work.edits)
     original_lines: Lines | None = None
@@ -709,11 +709,6 @@ def _with_lines(evidence: Evidence, earlier: OffsetMap, lines: Lines) -> dict[st
         return _with_lines(value, earlier, lines) if isinstance(value, dict) else value
 
     return {key: known(key, value) for key, value in evidence.items()}
-
-
-def _drops_passages(rule: Rule) -> bool:
-    """Tell whether a rule drops passages that stand earlier in the text: nothing is lost, even if that is half of it."""
-    return any(test.key == "duplicate" and test.value.passage is not None for test in own_tests(rule.match))
 
 
 def _merged(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -617,11 +617,9 @@ def _invisible(soft_hyphens: bool) -> tuple[str, re.Pattern[str]]:
 def _find_invisible(lines: Lines, options: InvisibleOptions) -> list[Replacement]:
     text = lines.text
     candidates, pattern = _invisible(options.soft_hyphens)
-    if not _found(candidates, lines):
-        return []
     changes: list[Replacement] = []
     start = end = 0
-    for match in pattern.finditer(text):
+    for match in (match for line in _lines_with(candidates, lines) for match in pattern.finditer(text, *line)):
         if match.start() > end and start < end:
             changes.append(Replacement(start, end, "", {"characters": _code_points(text[start:end])}))
         if match.start() > end or start == end:
@@ -639,9 +637,9 @@ _BLANK_CHARACTERS: Final = " \t\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, 
 
 def _find_trailing_blanks(lines: Lines, options: TrailingBlanksOptions) -> list[Replacement]:
     text = lines.text
-    bare = list(map(str.rstrip, lines.texts))
-    if bare == lines.texts:
+    if lines.stripped == lines.texts:
         return []
+    bare = list(map(str.rstrip, lines.texts))
     runs: list[tuple[int, int]] = []
     breaks: set[int] = set()  # where blanks stand between text on their line and on the next
     for at in [at for at, (line, rest) in enumerate(zip(lines.texts, bare, strict=True)) if line is not rest]:
@@ -691,6 +689,9 @@ def _has_blank_lines(lines: Lines, options: BlankLinesOptions) -> bool:
         return False
     if (options.head and not stripped[0]) or (options.tail and not stripped[-1]):
         return True
+    if lines.ends is None and lines.texts.count("") == len(stripped) - len(filled):
+        gap = "\n" * (options.keep + 2)
+        return gap in lines.text or lines.text.startswith(gap[1:])
     return any(after - before > options.keep + 1 for before, after in pairwise([-1, *filled, len(stripped)]))
 
 

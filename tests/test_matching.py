@@ -127,10 +127,26 @@ def test_a_phrase_at_an_end_is_cut_without_what_is_ignored(key: str, phrase: str
     assert text[start:end] == wanted
 
 
+@given(
+    st.sampled_from(["starts", "ends"]),
+    st.lists(st.text("ab→. ", min_size=1, max_size=4).filter(str.strip), min_size=1, max_size=5),
+    st.text("ab→. ", min_size=1, max_size=8).filter(str.strip),
+)
+def test_phrases_looked_up_by_a_character_are_those_found_one_by_one(key: str, phrases: list[str], text: str) -> None:
+    def found(*some: str) -> set[str]:
+        return {
+            hit for _, _, hit in phrase_spans(key, PhraseTable([*map(Phrase, some)], case=False), units_of(text), 0)
+        }
+
+    alone = set().union(*map(found, phrases))
+    assert found(*phrases) <= alone
+    assert [len(one) for one in found(*phrases)] == ([max(map(len, alone))] if alone else [])
+
+
 def test_a_document_may_claim_any_language_without_filling_the_memory() -> None:
     table = PhraseTable([Phrase("share", "en"), Phrase("tweet")], case=False)
     for number in range(1_000):
-        assert list(table.pick(f"x{number}")[0]) == ["tweet"]
+        assert list(table.pick(f"x{number}").cores) == ["tweet"]
     assert len(table.by_language) == 1
 
 

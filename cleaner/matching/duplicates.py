@@ -12,9 +12,9 @@ import math
 import re
 from collections import Counter
 from itertools import pairwise
-from typing import Literal
 
 from cleaner.matching.units import Units
+from cleaner.rules.model import Duplicate
 from cleaner.text import ends_sentence
 
 __all__ = ["earlier", "near_earlier", "near_previous", "passage_of", "repeated"]
@@ -38,19 +38,21 @@ def earlier(units: Units) -> list[int]:
     return found
 
 
-def repeated(units: Units, of: Literal["previous", "earlier"]) -> list[int]:
-    """Return the indices of the units that equal the one before them, or an earlier one."""
-    found: list[int] | None = units.cache.get(("repeated", of))
-    if found is None:
-        texts = units.stripped
-        found = []
-        if len(set(texts)) < len(texts):
-            if of == "previous":
-                found = [index for index, (before, text) in enumerate(pairwise(texts), 1) if before == text]
-            else:
-                found = [index for index, first in enumerate(earlier(units)) if first != index]
-        units.cache["repeated", of] = found
-    return found
+def repeated(units: Units, wanted: Duplicate) -> list[int]:
+    """Return the indices of the units that repeat as is wanted: the one before, an earlier one, or in a passage; exactly."""
+    texts = units.stripped
+    if len(set(texts)) == len(texts):
+        return []
+    if wanted.passage is not None:
+        return sorted(passage_of(units, wanted.passage))
+    if wanted.of == "previous":
+        return [index for index, (before, text) in enumerate(pairwise(texts), 1) if before == text]
+    return _later(units)
+
+
+def _later(units: Units) -> list[int]:
+    """Return the indices of the units that equal an earlier one."""
+    return [index for index, first in enumerate(earlier(units)) if first != index]
 
 
 def near_earlier(units: Units, share: float) -> list[int]:
@@ -84,6 +86,9 @@ def passage_of(units: Units, words: int) -> dict[int, int]:
     found: dict[int, int] | None = units.cache.get(key)
     if found is None:
         found = units.cache[key] = {}
+        # Most that repeats is short: no passage has more words in sentences than all of it.
+        if sum(units.word_count(at) for at in _later(units) if _is_sentence(units, at)) < words:
+            return found
         for start, source, length in _stretches(units):
             inside = range(start, start + length)
             if length > 1 and sum(units.word_count(at) for at in inside if _is_sentence(units, at)) >= words:

@@ -95,16 +95,47 @@ class _Folded:
 
 
 @dataclass(slots=True)
+class _Picked:
+    """A test's phrases for one language, longest first, and by what `is`, `starts` and `ends` look up."""
+
+    longest: tuple[_Folded, ...]
+    cores: dict[str, str] = field(init=False)
+    bare: tuple[_Folded, ...] = field(init=False)  # those of mere punctuation
+    by_first: dict[str, tuple[_Folded, ...]] = field(default_factory=dict)
+    by_last: dict[str, tuple[_Folded, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.cores = {one.text[slice(*one.core)] if one.core else one.text: one.text for one in reversed(self.longest)}
+        self.bare = tuple(one for one in self.longest if one.core is None)
+
+    def starting(self, character: str) -> tuple[_Folded, ...]:
+        """Return the phrases whose first character, other than punctuation, is this one, and those of mere punctuation."""
+        if not self.by_first:
+            self.by_first = self._by([one.text[one.core[0]] if one.core else "" for one in self.longest])
+        return self.by_first.get(character, self.bare)
+
+    def ending(self, character: str) -> tuple[_Folded, ...]:
+        """Return the phrases whose last character, other than punctuation, is this one, and those of mere punctuation."""
+        if not self.by_last:
+            self.by_last = self._by([one.text[one.core[1] - 1] if one.core else "" for one in self.longest])
+        return self.by_last.get(character, self.bare)
+
+    def _by(self, characters: Sequence[str]) -> dict[str, tuple[_Folded, ...]]:
+        pairs = list(zip(characters, self.longest, strict=True))
+        return {wanted: tuple(one for character, one in pairs if character in ("", wanted)) for wanted in {*characters}}
+
+
+@dataclass(slots=True)
 class PhraseTable:
     """The phrases of one test, folded once, and picked by language."""
 
     phrases: Sequence[Phrase]
     case: bool
-    by_language: dict[str | None, tuple[dict[str, str], tuple[_Folded, ...]]] = field(default_factory=dict)
+    by_language: dict[str | None, _Picked] = field(default_factory=dict)
     languages: frozenset[str | None] | None = None  # known when a language is first asked for
 
-    def pick(self, language: str | None) -> tuple[dict[str, str], tuple[_Folded, ...]]:
-        """Return what `is` looks up and what the other tests try in turn (longest first), for a language (None: all)."""
+    def pick(self, language: str | None) -> _Picked:
+        """Return the phrases for a language (None: all)."""
         key = primary_language(language)
         if key is not None:
             if self.languages is None:
@@ -118,10 +149,9 @@ class PhraseTable:
                 for phrase in self.phrases
                 if key is None or phrase.language is None or primary_language(phrase.language) == key
             )
-            edged = [_with_edges(text) for text in folded]
-            cores = {one.text[slice(*one.core)] if one.core else one.text: one.text for one in edged}
-            longest = sorted(edged, key=lambda one: (-len(one.text), one.text))
-            found = self.by_language[key] = (cores, tuple(longest))
+            edged = map(_with_edges, folded)
+            longest = tuple(sorted(edged, key=lambda one: (-len(one.text), one.text)))
+            found = self.by_language[key] = _Picked(longest)
         return found
 
 
@@ -150,7 +180,7 @@ def _find_is(table: PhraseTable, units: Units, index: int) -> tuple[str, int, in
     if start == end:  # only punctuation: it must be the phrase itself
         start, end = len(folded) - len(folded.lstrip()), len(folded.rstrip())
     core = folded[start:end]
-    phrase = table.pick(units.language)[0].get(core)
+    phrase = table.pick(units.language).cores.get(core)
     return None if phrase is None else (phrase, start, end)
 
 
@@ -158,7 +188,7 @@ def _find_starts(table: PhraseTable, units: Units, index: int) -> tuple[str, int
     folded = units.fold(index, table.case)
     edge = units.edges(index, table.case)[0]
     blank = len(folded) - len(folded.lstrip())
-    for phrase in table.pick(units.language)[1]:
+    for phrase in table.pick(units.language).starting(folded[edge : edge + 1]):
         start = edge - phrase.core[0] if phrase.core else blank
         if start >= 0 and folded.startswith(phrase.text, start) and _edge_after(folded, phrase, start):
             return phrase.text, start, start + len(phrase.text)
@@ -169,7 +199,7 @@ def _find_ends(table: PhraseTable, units: Units, index: int) -> tuple[str, int, 
     folded = units.fold(index, table.case)
     edge = units.edges(index, table.case)[1]
     blank = len(folded.rstrip())
-    for phrase in table.pick(units.language)[1]:
+    for phrase in table.pick(units.language).ending(folded[edge - 1 : edge]):
         start = edge - phrase.core[1] if phrase.core else blank - len(phrase.text)
         if start >= 0 and folded.startswith(phrase.text, start) and _edge_before(folded, phrase, start):
             return phrase.text, start, start + len(phrase.text)
@@ -190,7 +220,7 @@ def _occurrences(folded: str, phrase: _Folded) -> list[int]:
 
 def _find_has(table: PhraseTable, units: Units, index: int) -> tuple[str, int, int] | None:
     folded = units.fold(index, table.case)
-    for phrase in table.pick(units.language)[1]:
+    for phrase in table.pick(units.language).longest:
         if phrase.text in folded:
             found = _occurrences(folded, phrase)
             if found:
@@ -216,7 +246,7 @@ def phrase_spans(key: str, table: PhraseTable, units: Units, index: int) -> list
     if key == "has":
         folded = units.fold(index, table.case)
         taken: list[tuple[int, int, str]] = []
-        for phrase in table.pick(units.language)[1]:
+        for phrase in table.pick(units.language).longest:
             more = [(start, start + len(phrase.text), phrase.text) for start in _occurrences(folded, phrase)]
             more = [span for span in more if _is_free(taken, span[0], span[1])]
             taken = sorted(taken + more) if more else taken

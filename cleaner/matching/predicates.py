@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from cleaner.matching.duplicates import earlier, near_earlier, near_previous, passage_of
 from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans
@@ -56,9 +56,7 @@ class Check:
     scan: Scan | None = None
     parts: tuple[Check, ...] = ()
     test: Test | None = None
-    repeats: Literal["previous", "earlier"] | None = (
-        None  # only a unit that equals the one before, or an earlier one, can pass
-    )
+    repeats: Duplicate | None = None  # only a unit that repeats so can pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,9 @@ def _phrase(test: Test) -> Check:
         hit = find(table, units, index)
         return None if hit is None else {key: hit[0]}
 
-    rank = {"is": 5, "starts": 4, "ends": 3, "has": 2}[key]
+    # A short phrase lets many units through, `starts: via` more than `ends: icon`; in bytes, because two Han characters say much.
+    shortest = min(len(phrase.text.encode("utf-8", "surrogatepass")) for phrase in test.value)
+    rank = {"is": 9, "starts": 3.5, "ends": 3, "has": 2}[key] + min(shortest, 10) / 3
     return Check(key, 3.0, run, Scan(rank, ((test, 0),)), test=test)
 
 
@@ -110,7 +110,7 @@ def _regex(test: Test) -> Check:
         return None if match is None else _match_evidence(match)
 
     wide = widened(test)
-    rank = 3.5 if wide and _TIED.match(wide) else 1  # tied to the start it lets fewer units through than `has`
+    rank = 4.4 if wide and _TIED.match(wide) else 1  # tied to the start it lets fewer units through than `has`
     scan = Scan(rank, ((test, 0),)) if wide and (test.case or not _holds_unlike(wide)) else None
     return Check("regex", 5.0, run, scan, test=test)
 
@@ -264,8 +264,8 @@ def _nearby(test: Test) -> Check:
         value = count / whole if whole else 0.0
         return {key: round(value, 3)} if low <= value <= high else None
 
-    # Once there are sums, nothing is cheaper; what looks at all units fails for whole stretches of them.
-    return Check(key, 0.15 if nearby.within is None else 0.25, run, parts=(inner,), test=test)
+    # After what looks at one unit: most texts never need the sums.
+    return Check(key, 4.0, run, parts=(inner,), test=test)
 
 
 def _duplicate(test: Test) -> Check:
@@ -286,7 +286,7 @@ def _duplicate(test: Test) -> Check:
             hit = first != index
         return {DUPLICATE_OF: units.starts[first]} if hit else None
 
-    repeats = wanted.of if wanted.near is None else None
+    repeats = wanted if wanted.near is None else None
     return Check("duplicate", 0.5 if wanted.near is None else 9.0, run, test=test, repeats=repeats)
 
 
@@ -307,7 +307,7 @@ def _all(test: Test) -> Check:
 
     scans = [part.scan for part in parts if part.scan is not None]
     best = max(scans, key=lambda scan: scan.rank, default=None)
-    repeats = max((part.repeats for part in parts if part.repeats), default=None)  # "previous" says more
+    repeats = max((part.repeats for part in parts if part.repeats), key=_narrowness, default=None)
     return Check("all", sum(part.cost for part in parts), run, best, parts, test, repeats)
 
 
@@ -326,9 +326,14 @@ def _any(test: Test) -> Check:
     if scans and all(scans):
         known = [found for found in scans if found is not None]
         scan = Scan(min(found.rank for found in known), tuple(inner for found in known for inner in found.tests))
-    repeats = min((part.repeats for part in parts if part.repeats), default=None)
-    repeats = repeats if all(part.repeats for part in parts) else None
+    wanted = {part.repeats for part in parts}
+    repeats = None if not wanted or None in wanted else wanted.pop() if len(wanted) == 1 else Duplicate("earlier")
     return Check("any", sum(part.cost for part in parts), run, scan, parts, test, repeats)
+
+
+def _narrowness(wanted: Duplicate) -> int:
+    """Order duplicates by how many units repeat so: passages are rare, and all others equal an earlier one."""
+    return 2 if wanted.passage is not None else 1 if wanted.of == "previous" else 0
 
 
 def _not(test: Test) -> Check:
