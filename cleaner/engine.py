@@ -375,7 +375,7 @@ class Cleaner:
 
         `url` (full address) and `language` (BCP 47 tag) switch on the rules that are for them. The result depends
         on these arguments and the configuration alone. What the engine cannot finish in time comes back
-        unchanged, with the flag ``timeout``.
+        unchanged, with the flag ``timeout``. Raises `TypeError` for what is no text; decode bytes first.
         """
         return self._run(text, url, language, None)
 
@@ -388,6 +388,8 @@ class Cleaner:
         return self._run(text, url, language, laps)
 
     def _run(self, text: str, url: str | None, language: str | None, laps: Laps | None) -> Result:
+        if not isinstance(text, str):
+            raise TypeError(f"text must be str, not {type(text).__name__}")
         deadline = time.monotonic() + self._time_limit * (1 + len(text) / 1_000_000)
         scope = _Scope(_host(url), primary_language(language))
         try:

@@ -427,7 +427,10 @@ def _value(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+    """Return a text in quotes, cut short; a pattern reads as in its rule, where no backslash is doubled."""
+    cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    mark = '"' if "'" in cut else "'"
+    return f"{mark}{cut}{mark}" if cut.isprintable() else repr(cut)
 
 
 def _range(value: Range) -> str:

@@ -28,6 +28,7 @@ NOT_RUN = {
         f"pip install 'cleaner[{extra}]'": "needs a package index"
         for extra in ("arrow", "datasets", "datatrove", "ray", "spark")
     },
+    "pip install '.[all]'": "needs a package index",
     "make demo": "makes an environment of its own",
     "make test": "runs these tests",
     "cleaner run data/documents -o clean": "tests/test_dolma.py does",

@@ -36,7 +36,7 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", "TERM": "xterm"} | more
 
 
-COMMAND = [sys.executable, "-c", "import sys; from cleaner.cli import main; sys.exit(main())"]
+COMMAND = [sys.executable, "-m", "cleaner"]
 
 
 def call(*arguments: str | Path | bytes, cwd: Path, **more: str) -> tuple[int, str, str]:
@@ -164,7 +164,13 @@ def test_the_default_rules_clean_the_seeds(tmp_path: Path) -> None:
         (["run", "in", "-o", "out", "--config", "t.yaml", "--pack", "news"], "exclude each other"),
         (["run", "in", "-o", "out", "--config", "nope.yaml"], "nope.yaml"),
         (["run", "in", "-o", "out", "--config", "bad.yaml"], "bad.yaml:"),
-        (["run", "in", "-o", "out", "--pack", "no-such-pack"], "no-such-pack"),
+        (["run", "in", "-o", "out", "--pack", "no-such-pack"], "Error: no pack `no-such-pack`; there are: "),
+        (
+            ["run", "in", "-o", "out", "--pack", "t.yaml"],
+            "Error: no pack is called `t.yaml`; a file is given by --config",
+        ),
+        (["run", "-", "--summary", "s.json"], "- stands alone"),
+        (["run", "in", "-o", "out", "--summary", "nope/s.json"], "--summary: there is no folder nope."),
         (["diff", "in", "--config", "bad.yaml"], "bad.yaml:"),
         (["diff", "nope", "--config", "t.yaml"], "Error: nope: there is no such file or folder"),
         (["verify", "in"], "Error: in: has no audit that can be read"),
@@ -426,7 +432,8 @@ def test_ctrl_c_ends_with_130(work: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err.decode().splitlines()[-1] == "interrupted"
+    last = ["out is not finished; the same command goes on with it", "", "interrupted"]
+    assert err.decode().splitlines()[-3:] == last
     assert b"Traceback" not in err
     code, out, told = call("verify", "out", cwd=work)
     assert (code, out) == (2, "")
@@ -457,6 +464,55 @@ def test_the_wrong_field_is_told(work: Path) -> None:
     code, _, err = call("run", "a.jsonl", "-o", "out", "--config", "t.yaml", "-q", cwd=work)
     assert (code, err) == (1, "no record has text in `text`; name the field with --text-field\n")
     arguments = ("run", "a.jsonl", "-o", "out2", "--config", "t.yaml", "-q", "--text-field", "body")
+    assert call(*arguments, cwd=work) == (0, "", "")
+
+
+def test_only_records_that_should_have_text_are_missed(work: Path) -> None:
+    (work / "a.jsonl").write_bytes(b'{"body": "a"}\n\nnot JSON\n')
+    (work / "b.csv").write_bytes(b'id,body\n1,"a\nShare\nb"\n')
+    for command in ("run", "diff"):
+        for name in ("a.jsonl", "b.csv"):
+            more = ("--dry-run", "-q") if command == "run" else ()
+            code, _, err = call(command, name, *more, "--config", "t.yaml", cwd=work)
+            assert (code, err.splitlines()[-1]) == (1, "no record has text in `text`; name the field with --text-field")
+    code, out, _ = call("diff", "b.csv", "--config", "t.yaml", "--text-field", "body", cwd=work)
+    assert (code, "- Share  [t/share-line]" in out) == (0, True)
+    arguments = ("run", "b.csv", "--config", "t.yaml", "--dry-run", "--text-field", "body")
+    assert "without text" not in call(*arguments, cwd=work)[1]
+
+
+def test_a_language_is_a_tag(work: Path) -> None:
+    for command in ("run", "diff", "explain"):
+        code, _, err = call(command, "in/a.txt", "--language", "english", cwd=work)
+        assert (code, "'english' is not a tag such as en, pt-BR or eng_Latn" in err) == (2, True)
+
+
+def test_what_could_not_be_unpacked_is_told_when_restoring(work: Path) -> None:
+    (work / "in" / "c.jsonl.gz").write_bytes(b"no gzip")
+    assert call(*RUN, "-q", cwd=work)[0] == 1
+    where = "what could not be read is not in the clean file; it stands in _audit/rejected/c.jsonl.gz"
+    assert call("restore", "out", "-o", "again", cwd=work) == (1, f"c.jsonl.gz#0: {where}\n", "")
+    assert (work / "out" / "_audit" / "rejected" / "c.jsonl.gz").read_bytes() == b"no gzip"
+    assert (work / "again" / "a.txt").read_bytes() == DIRTY.encode()
+
+
+def test_other_options_are_told_as_they_are_typed(work: Path) -> None:
+    assert call(*RUN, "--text-field", "body", "-q", cwd=work)[0] == 0
+    code, _, err = call(*RUN, "--language", "en", "--quarantine", "--encoding", "cp1252", cwd=work)
+    told = (
+        "--encoding not given, now cp1252; --text-field body, now text; "
+        "--language not given, now en; --quarantine off, now on; results must not be mixed"
+    )
+    assert (code, told in err) == (2, True), err
+
+
+def test_what_helps_with_other_encodings_is_told(work: Path) -> None:
+    (work / "in" / "c.txt").write_bytes(b"caf\xe9\n")
+    code, _, err = call("run", "in", "--dry-run", "-q", "--config", "t.yaml", cwd=work)
+    assert code == 1
+    assert err.splitlines()[0] == "c.txt: undecodable: not UTF-8 at byte 3: invalid continuation byte"
+    assert err.splitlines()[1].startswith("to read text that is not UTF-8, name its encoding with --encoding")
+    arguments = ("run", "in", "--dry-run", "-q", "--config", "t.yaml", "--encoding", "cp1252")
     assert call(*arguments, cwd=work) == (0, "", "")
 
 

@@ -139,6 +139,14 @@ def test_check_runs_examples() -> None:
     assert done.exit_code == 2
 
 
+def test_a_rule_that_fails_alone_is_not_called_shadowed() -> None:
+    text = BASE + "- {id: never, about: Cannot hit, match: {is: abc}, examples: [{drop: abcd}, {keep: Rest}]}\n"
+    Path("never.yaml").write_text(text.lstrip(), encoding="utf-8")
+    done = call("rules", "check", "never.yaml")
+    assert "an example of `base/never` fails" in done.output
+    assert "shadowed" not in done.output
+
+
 def test_check_warnings_have_names_and_are_strict_only_on_demand() -> None:
     Path("warned.yaml").write_text(
         "rules:\n- id: mine\n  about: A button\n  match: {is: share, words: ..9}\n"
@@ -221,7 +229,10 @@ def test_list_and_show_tell_what_shipped_rules_earned() -> None:
     lines = measured["social/share-label"]["lines"]
     row = next(one for one in call("rules", "list").stdout.splitlines() if one.startswith("social/share-label "))
     assert f"({lines:,})" in row
-    shown = call("rules", "show", "social/share-label").stdout.splitlines()[1]
+    head, file, shown, first, *_ = call("rules", "show", "social/share-label").stdout.splitlines()
+    assert head.startswith("# social/share-label, of social ")
+    assert file.endswith("social.yaml")
+    assert first.partition("# ")[2].startswith("social.yaml:")  # the folder is told once
     assert shown.startswith("# measured: ")
     assert f" {lines:,} lines" in shown
 

@@ -373,3 +373,20 @@ def test_digest_of_many_results_is_the_same_twice() -> None:
     text = "\n\n".join(SAMPLES)
     digests = {hashlib.sha256(repr(default()(text)).encode("utf-8", "replace")).hexdigest() for _ in range(2)}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "hits"), [("English", 1), ("und", 1), ("mul", 1), ("en-GB", 1), ("fr", 0), ("xx", 0)]
+)
+def test_what_is_no_language_is_not_known(language: str, hits: int) -> None:
+    clean = Cleaner.from_text(
+        "define: {share: {en: [share], fr: [partager]}}\n"
+        "rules: [{id: a, about: x, match: {is: $share}, examples: [{drop: Share}, {keep: Rest}]}]"
+    )
+    assert len(clean("He left.\nShare\nIt rained.", language=language).edits) == hits
+
+
+@pytest.mark.parametrize("wrong", [b"Share", None, 12, ["Share"]])
+def test_only_text_is_cleaned(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=f"text must be str, not {type(wrong).__name__}"):
+        Cleaner("social")(wrong)

@@ -1,5 +1,6 @@
 """What `explain` says of each line: the verdicts themselves, and the command as people call it."""
 
+import gzip
 import textwrap
 from pathlib import Path
 
@@ -314,16 +315,19 @@ def test_explain_says_what_the_guard_did() -> None:
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("a.txt", ("a.txt", None)),
-        ("a.txt:2", ("a.txt", 2)),
-        ("b:3", ("b:3", None)),
-        ("b:3:2", ("b:3", 2)),
-        ("c:d.txt", ("c:d.txt", None)),
-        ("c:d.txt:12", ("c:d.txt", 12)),
+        ("a.txt", ("a.txt", None, None)),
+        ("a.txt:2", ("a.txt", None, 2)),
+        ("b:3", ("b:3", None, None)),
+        ("b:3:2", ("b:3", None, 2)),
+        ("c:d.txt", ("c:d.txt", None, None)),
+        ("c:d.txt:12", ("c:d.txt", None, 12)),
+        ("e#f.jsonl", ("e#f.jsonl", None, None)),
+        ("e#f.jsonl#https://example.com/#top:7", ("e#f.jsonl", "https://example.com/#top", 7)),
+        ("e#f.jsonl#81", ("e#f.jsonl", "81", None)),
     ],
 )
-def test_names_with_colons(target: str, expected: tuple[str, int | None]) -> None:
-    for name in ("b:3", "c:d.txt"):
+def test_names_with_colons(target: str, expected: tuple[str, str | None, int | None]) -> None:
+    for name in ("b:3", "c:d.txt", "e#f.jsonl"):
         Path(name).write_text("x", encoding="utf-8")
     assert split_target(target) == expected
 
@@ -336,11 +340,39 @@ def test_names_with_colons(target: str, expected: tuple[str, int | None]) -> Non
         ("nope.txt", "nope.txt: there is no such file."),
         ("nope.txt:3", "nope.txt: there is no such file."),
         (".", ".: is a folder; name a file in it."),
-        ("many.jsonl", "many.jsonl holds many documents: explain looks at a text file."),
+        ("many.jsonl", "many.jsonl holds many documents: name one of them, such as many.jsonl#ID"),
+        ("many.jsonl#b", "many.jsonl has no document `b`."),
     ],
 )
 def test_wrong_targets(target: str, message: str) -> None:
-    Path("many.jsonl").write_text("{}", encoding="utf-8")
+    Path("many.jsonl").write_text('{"id": "a", "text": "x"}', encoding="utf-8")
     done = call(target)
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("name", ["one", "45"])
+def test_a_document_of_many(name: str) -> None:
+    rows = '{"id": "none", "body": {"text": "He left."}}\n{"id": "one", "body": {"text": "He left.\\nShare"}}\n'
+    Path("many.jsonl").write_text(rows, encoding="utf-8")
+    done = call(f"many.jsonl#{name}:2", "--text-field", "body.text")
+    assert (done.exit_code, done.stdout.splitlines()[:2]) == (
+        0,
+        ["many.jsonl#one:2: Share", "  goes: t/share-line"],
+    )
+    done = call("many.jsonl#45")
+    assert done.stderr == "many.jsonl#45: no text in `text`; name the field with --text-field\n"
+
+
+def test_a_text_in_another_encoding() -> None:
+    Path("latin.txt").write_bytes("Ça?\nShare\n".encode("latin-1"))
+    Path("latin.html").write_bytes("Ça?\nShare\n".encode("latin-1"))
+    for name in ("latin.txt", "latin.html"):
+        done = call(name)
+        assert done.stderr == f"{name}: not UTF-8 at byte 0: invalid continuation byte\n"
+        assert call(f"{name}:2", "--encoding", "latin-1").stdout.splitlines()[1] == "  goes: t/share-line"
+
+
+def test_a_compressed_text() -> None:
+    Path("a.txt.gz").write_bytes(gzip.compress(b"He left.\nShare\n"))
+    assert call("a.txt.gz:2").stdout.splitlines()[1] == "  goes: t/share-line"

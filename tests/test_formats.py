@@ -301,7 +301,9 @@ def test_hostile_files_there_and_back(tmp_path: Path) -> None:
     assert {"malformed", "corrupt", "undecodable"} <= summary.flags.keys()
     assert "failed" not in summary.flags
     assert batch.verify(str(out), [str(tmp_path / "in")], jobs=1) == []
-    assert batch.restore(str(out), str(back), jobs=1) == []
+    told = batch.restore(str(out), str(back), jobs=1)
+    assert len(told) == summary.flags["corrupt"]
+    assert all("what could not be read is not in the clean file" in line for line in told)
     assert sorted(p.relative_to(back) for p in back.rglob("*") if p.is_file()) == sorted(map(Path, made))
     for name, data in made.items():
         restored = (back / name).read_bytes()

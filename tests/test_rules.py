@@ -194,8 +194,8 @@ def write(folder: Path, **files: str | bytes) -> Path:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"pack: p\nabout: caf\xe9\n", ["2:11 not UTF-8: byte 0xe9"]),
-        ("pack: p\n".encode("utf-16"), ["1:1 not UTF-8: byte 0xff"]),
+        (b"pack: p\nabout: caf\xe9\n", ["2:11 not UTF-8: byte 0xe9; save the file as UTF-8"]),
+        ("pack: p\n".encode("utf-16"), ["1:1 not UTF-8: byte 0xff; save the file as UTF-8"]),
         (
             b"",
             ["1:1 the file holds nothing; expected a pack: a map with the keys pack, version, about, rules"],
@@ -230,9 +230,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_no_such_pack() -> None:
-    assert problems_of(lambda: load(["newz"])) == [
-        f"1:1 no pack `newz` (did you mean `news`?); there are: {', '.join(pack_files())}"
-    ]
+    with pytest.raises(RuleError) as caught:
+        load(["newz"])
+    assert str(caught.value) == f"no pack `newz` (did you mean `news`?); there are: {', '.join(pack_files())}"
+
+
+def test_a_file_is_no_pack() -> None:
+    with pytest.raises(RuleError, match=r"^no pack is called `mine.yaml`; a file is given by --config, or to Cleaner"):
+        load(["mine.yaml"])
 
 
 def _link(number: int) -> str:
@@ -257,17 +262,25 @@ EXTENDING: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
     ),
     "two of one name": (
         {"a": HEAD + "extends: b.yaml\n", "b": HEAD},
-        ["1:1 two packs are called `p`: b.yaml and this one"],
+        ["1:7 two packs are called `p`: b.yaml and this one; give this one another name"],
     ),
     "two without a name": (
         {"a": "extends: b.yaml\n", "b": "guard: 40%\n"},
         ["1:1 two packs are called `local`: b.yaml and this one; give this one a name with `pack:`"],
     ),
+    "called like one that others need": (
+        {"a": "pack: news\nversion: 1.0.0\nabout: x\nextends: default\n"},
+        [f"1:7 two packs are called `news`: {pack_files()['news']} and this one; give this one another name"],
+    ),
+    "two without a name, in a circle": (
+        {"a": "extends: b.yaml\n", "b": "extends: a.yaml\n"},
+        ["1:10 packs that extend each other: a.yaml → b.yaml → a.yaml"],
+    ),
     "a broken one": (
         {"a": HEAD + "extends: b.yaml\nfoo: 1\n", "b": "guard: 0\n"},
         ["a.yaml:5:1 unknown key `foo`", "b.yaml:1:8 guard is a share such as `30%` or `0.3`"],
     ),
-    "not UTF-8": ({"a": "extends: b.yaml\n", "b": b"\xe9"}, ["1:1 not UTF-8: byte 0xe9"]),
+    "not UTF-8": ({"a": "extends: b.yaml\n", "b": b"\xe9"}, ["1:1 not UTF-8: byte 0xe9; save the file as UTF-8"]),
     "a folder": ({"a": "extends: ./\n"}, ["1:10 no file `.`"]),
     "a chain": (
         {chr(ord("a") + number): _link(number) for number in range(26)},

@@ -83,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         from cleaner.cli.common import shown
 
-        click.echo(f"Error: {shown(str(error))}", err=True)
+        told = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        click.echo(f"Error: {shown(told)}", err=True)
         return 1
     except ValueError as error:
         from cleaner.cli.common import print_problems, shown
@@ -98,7 +99,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return 2
     return int(code or 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

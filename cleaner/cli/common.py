@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import sys
 import unicodedata
 import zlib
@@ -15,6 +17,7 @@ import click
 
 if TYPE_CHECKING:
     from cleaner.corpus.files import Found
+    from cleaner.corpus.records import Fields
     from cleaner.engine import Cleaner
     from cleaner.rules import Place, Problem, Rule
     from cleaner.rules.layers import Resolved
@@ -26,9 +29,14 @@ __all__ = [
     "clip",
     "color_option",
     "colour_of",
+    "documents",
+    "field_options",
     "find_texts",
     "is_plain",
+    "known_language",
+    "language_option",
     "load_cleaner",
+    "no_text",
     "pack_options",
     "page",
     "pick",
@@ -50,14 +58,80 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 # ------------------------------------------------------------------ options
 
 
+_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*")
+
+
+def check_language(_context: click.Context, _option: click.Parameter, tag: str | None) -> str | None:
+    """Raise `click.BadParameter` for what is no language tag: it would switch off every rule for a language."""
+    if tag is not None and not _TAG.fullmatch(tag):
+        raise click.BadParameter(f"{tag!r} is not a tag such as en, pt-BR or eng_Latn.")
+    return tag
+
+
+def language_option(what: str) -> Callable[[Command], Command]:
+    """Return the option `--language`; `what` is its help."""
+    return click.option("--language", metavar="TAG", callback=check_language, help=what)
+
+
+known_language = language_option("Language that all documents are known to be in, e.g. en.")
+
+
 def rules_options(command: Command) -> Command:
     """Add the options that choose the rules."""
-    for option in (
-        click.option("--language", metavar="TAG", help="Language that all documents are known to be in, e.g. en."),
-        *_PACK_OPTIONS,
-    ):
+    for option in (known_language, *_PACK_OPTIONS):
         command = option(command)
     return command
+
+
+def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how documents are read; the command gets them as `fields`."""
+
+    @functools.wraps(command)
+    def with_fields(
+        *values: Any,
+        text_field: str,
+        id_field: str,
+        url_field: str,
+        language_field: str,
+        encoding: str | None,
+        **others: Any,
+    ) -> Any:
+        from cleaner.corpus.records import Fields
+
+        fields = Fields(text_field, id_field, url_field, language_field, encoding)
+        return command(*values, fields=fields, **others)
+
+    for option in (
+        click.option(
+            "--encoding",
+            metavar="NAME",
+            callback=check_encoding,
+            help="Encoding of text files that are not UTF-8, e.g. cp1252.",
+        ),
+        click.option("--language-field", metavar="NAME", default="language", help="Field with the language."),
+        click.option("--url-field", metavar="NAME", default="url", help="Field with the address."),
+        click.option("--id-field", metavar="NAME", default="id", help="Field with the document's own id."),
+        click.option(
+            "--text-field",
+            metavar="NAME",
+            default="text",
+            show_default=True,
+            help="Field or column with the text; a dot leads into a nested one.",
+        ),
+    ):
+        with_fields = option(with_fields)
+    return with_fields
+
+
+def check_encoding(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """Raise `click.BadParameter` for an encoding that Python does not know."""
+    import codecs
+
+    try:
+        codecs.lookup(name or "utf-8")
+    except LookupError:
+        raise click.BadParameter(f"there is no encoding {name!r}.") from None
+    return name
 
 
 _PACK_OPTIONS = (
@@ -143,29 +217,38 @@ def find_texts(paths: Sequence[str]) -> tuple[Found, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One document of a file, or the `problem` with reading it; `name` is safe to print."""
+    """One document of a file, or the `problem` with reading it; `name` is safe to print, `place` as in the audit.
+
+    Without `text` or `problem` it is a record that holds no document.
+    """
 
     name: str
-    text: str = ""
+    text: str | None = None
     url: str | None = None
     language: str | None = None
     problem: str = ""
+    id: str = ""
+    place: int = 0
 
 
-def documents(path: str) -> Iterator[Piece]:
+def no_text(fields: Fields) -> str:
+    """Return the message that no record has text."""
+    return f"no record has text in `{shown(fields.text)}`; name the field with --text-field"
+
+
+def documents(path: str, fields: Fields) -> Iterator[Piece]:
     """Yield the documents of a file, in any format; one in a file of many is called `FILE#ID`."""
-    from cleaner.corpus.formats import Fields, Input, format_of
+    from cleaner.corpus.formats import Input, format_of, lacks_text
     from cleaner.corpus.streams import split_name
 
     kind = format_of(path)
     try:
         with open(path, "rb") as handle:
-            for record in kind.read(Input(handle, split_name(path)[1], Fields())):
-                name = shown(path) if kind.single else f"{shown(path)}#{shown(record.id or str(record.place))}"
-                if record.problem:
-                    yield Piece(name, problem=record.problem)
-                elif record.text is not None:
-                    yield Piece(name, record.text, record.url, record.language)
+            for record in kind.read(Input(handle, split_name(path)[1], fields)):
+                called = record.id or str(record.place)
+                name = shown(path) if kind.single else f"{shown(path)}#{shown(called)}"
+                if record.text is not None or record.problem or lacks_text(record, kind):
+                    yield Piece(name, record.text, record.url, record.language, record.problem, called, record.place)
     except (OSError, ValueError) as error:
         detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         yield Piece(shown(path), problem=shown(detail))
@@ -341,6 +424,8 @@ def print_problems(problems: Iterable[Problem]) -> None:
 
 def problem_text(place: Place, message: str, *, source: str = "", name: str = "") -> str:
     """Return a problem as it is printed: place, message, a warning's name, the offending line and a caret."""
+    if not place.file:
+        return f"Error: {shown(message)}"
     head = f"{shown_path(place.file)}:{place.line}:{place.column}: {shown(message)}"
     if name:
         head += f" [{name}]"

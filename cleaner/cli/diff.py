@@ -15,9 +15,11 @@ from cleaner.cli.common import (
     color_option,
     colour_of,
     documents,
+    field_options,
     find_texts,
     is_plain,
     load_cleaner,
+    no_text,
     page,
     plural,
     rules_options,
@@ -26,6 +28,7 @@ from cleaner.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from cleaner.corpus.records import Fields
     from cleaner.edits import Edit
     from cleaner.engine import Result
     from cleaner.text import Lines
@@ -36,6 +39,7 @@ __all__ = ["compare", "diff", "diff_lines"]
 @click.command(short_help="Show what would change; write nothing.")
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
 @rules_options
+@field_options
 @click.option(
     "-U",
     "--unified",
@@ -53,6 +57,7 @@ def diff(
     config: str | None,
     packs: tuple[str, ...],
     language: str | None,
+    fields: Fields,
     around: int,
     color: str,
     no_pager: bool,
@@ -77,10 +82,12 @@ def diff(
 
     def pieces() -> Iterator[str]:
         for source in found.sources:
-            for one in documents(source.path):
+            for one in documents(source.path, fields):
                 if one.problem:
                     problems.append(f"{one.name}: {one.problem}")
                     total.failed = True
+                if one.text is None:
+                    total.without_text += not one.problem
                     continue
                 result = cleaner(one.text, url=one.url, language=one.language or language)
                 for flag in result.flags:
@@ -92,6 +99,9 @@ def diff(
         yield "\n".join(total.lines(plain))
 
     page(pieces(), plain, pager=not no_pager)
+    if total.without_text and not total.documents:
+        problems.append(no_text(fields))
+        total.failed = True
     # A pager owns the screen: what went wrong is told after it.
     for problem in problems:
         click.echo(problem, err=True)
@@ -100,9 +110,13 @@ def diff(
 
 @dataclass(slots=True)
 class Total:
-    """What a whole diff comes to; `hits` are the edits of each rule, `taken` the characters it removed."""
+    """What a whole diff comes to.
+
+    `without_text` counts records that hold no document, `hits` the edits of each rule, `taken` the characters it removed.
+    """
 
     documents: int = 0
+    without_text: int = 0
     changed: int = 0
     edits: int = 0
     chars: int = 0

@@ -14,6 +14,8 @@ from cleaner.cli.common import (
     clip,
     color_option,
     colour_of,
+    documents,
+    field_options,
     is_plain,
     load_cleaner,
     page,
@@ -24,6 +26,8 @@ from cleaner.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from cleaner.cli.common import Piece
+    from cleaner.corpus.records import Fields
     from cleaner.explain import Explanation, Verdict
 
 __all__ = ["explain"]
@@ -32,8 +36,9 @@ _LONGEST_LINE = 100  # characters
 
 
 @click.command(short_help="Say why lines go or stay.")
-@click.argument("target", metavar="FILE[:LINE]", type=click.Path())
+@click.argument("target", metavar="FILE[#ID][:LINE]", type=click.Path())
 @rules_options
+@field_options
 @click.option("--all", "every", is_flag=True, help="Show the rules, too, that failed at their first test.")
 @color_option
 @click.option("--no-pager", is_flag=True, help="Print straight to the terminal.")
@@ -42,6 +47,7 @@ def explain(
     config: str | None,
     packs: tuple[str, ...],
     language: str | None,
+    fields: Fields,
     every: bool,
     color: str,
     no_pager: bool,
@@ -49,7 +55,8 @@ def explain(
     """Say which rules looked at a line, and which test decided.
 
     With LINE (from 1), tell of that line, whether it goes or stays; without, of every line that changes,
-    and sum up. For each rule there is what it made of the line:
+    and sum up. In a file of many documents, ID names one: by its id, or by its place, as `diff` and the audit
+    do. For each rule there is what it made of the line:
 
     \b
       changes    it removes, replaces or repairs; what it found follows
@@ -66,62 +73,78 @@ def explain(
       cleaner explain article.txt:12
       cleaner explain article.txt:12 --all --pack news
       cleaner explain article.txt --config cleaner.yaml
+      cleaner explain shard.jsonl.gz#a-17:3
     """  # noqa: D301 - click needs the control character
     from cleaner.explain import explain as explain_text
 
-    path, line = split_target(target)
+    path, document, line = split_target(target)
+    one = find_document(path, document, fields)
+    if one.text is None:
+        missing = f"no text in `{shown(fields.text)}`; name the field with --text-field"
+        click.echo(f"{one.name}: {one.problem or missing}", err=True)
+        return 1
     cleaner = load_cleaner(config, packs)
     try:
-        told = explain_text(cleaner, read_text(path), language=language)
-    except UnicodeDecodeError as error:
-        click.echo(f"{shown(path)}: undecodable: not UTF-8 at byte {error.start}", err=True)
-        return 1
+        told = explain_text(cleaner, one.text, url=one.url, language=one.language or language)
     except TimeoutError as error:
-        click.echo(f"{shown(path)}: timeout: {error}; the file would stay as it is", err=True)
+        click.echo(f"{one.name}: timeout: {error}; the document would stay as it is", err=True)
         return 1
     count = len(told.lines.texts)
     if line is not None and not 1 <= line <= count:
-        raise click.UsageError(f"{shown(path)} has no line {line}: it has {plural(count, 'line')}.")
+        raise click.UsageError(f"{one.name} has no line {line}: it has {plural(count, 'line')}.")
     plain = is_plain(color)
     if line is not None:
-        page(["\n".join(line_report(path, told, line, every, plain))], plain, pager=not no_pager)
+        page(["\n".join(line_report(one.name, told, line, every, plain))], plain, pager=not no_pager)
         return 0
-    page(file_report(path, told, every, plain), plain, pager=not no_pager)
+    page(file_report(one.name, told, every, plain), plain, pager=not no_pager)
     return 0
 
 
-def read_text(path: str) -> str:
-    """Return the text of a file that is one document."""
+def find_document(path: str, document: str | None, fields: Fields) -> Piece:
+    """Return the document of a file, the one that is called `document` where it holds many."""
+    from cleaner.cli.common import Piece
     from cleaner.corpus.formats import decode, format_of, is_corpus_file
 
-    if is_corpus_file(path) and not format_of(path).single:
-        raise click.UsageError(f"{shown(path)} holds many documents: explain looks at a text file.")
-    with open(path, "rb") as handle:
-        text, _ = decode(handle.read())
-    return text
+    if not is_corpus_file(path):
+        try:
+            with open(path, "rb") as handle:
+                return Piece(shown(path), decode(handle.read(), fields.encoding)[0])
+        except UnicodeDecodeError as error:
+            return Piece(shown(path), problem=f"not UTF-8 at byte {error.start}: {error.reason}")
+    if format_of(path).single:
+        return next(documents(path, fields))
+    if document is None:
+        hint = f"name one of them, such as {shown(path)}#ID"
+        raise click.UsageError(f"{shown(path)} holds many documents: {hint}; `cleaner diff` shows their names.")
+    for one in documents(path, fields):
+        if document in (one.id, str(one.place)):
+            return one
+    raise click.UsageError(f"{shown(path)} has no document `{shown(document[:60])}`.")
 
 
-def split_target(target: str) -> tuple[str, int | None]:
-    """Return the file and the line that `FILE[:LINE]` names; a file of that whole name goes first."""
+def split_target(target: str) -> tuple[str, str | None, int | None]:
+    """Return the file, document and line that `FILE[#ID][:LINE]` names; a file of that whole name goes first."""
     if os.path.isfile(target):
-        return target, None
+        return target, None, None
     path, colon, number = target.rpartition(":")
-    if colon and number.isascii() and number.isdecimal() and os.path.isfile(path):
-        return path, int(number)
-    name = path if colon and number.isascii() and number.isdecimal() else target
+    has_line = bool(colon) and number.isascii() and number.isdecimal()
+    name, line = (path, int(number)) if has_line else (target, None)
+    for end in (len(name), *(place for place, character in enumerate(name) if character == "#")):
+        if os.path.isfile(name[:end]):
+            return name[:end], name[end + 1 :] or None, line
     what = "is a folder; name a file in it" if os.path.isdir(name) else "there is no such file"
     raise click.UsageError(f"{shown(name)}: {what}.")
 
 
-def file_report(path: str, told: Explanation, every: bool, plain: bool) -> Iterator[str]:
+def file_report(name: str, told: Explanation, every: bool, plain: bool) -> Iterator[str]:
     """Yield the report on each line that changed, and the summary."""
     fates = {line: told.fate(line) for line in told.changed()}
     for line in fates:
         if told.lines.texts[line - 1].strip():
-            yield "\n".join([*line_report(path, told, line, every, plain, notes=False), ""])
+            yield "\n".join([*line_report(name, told, line, every, plain, notes=False), ""])
     blank = sum(1 for line in fates if not told.lines.texts[line - 1].strip())
     rules = Counter(rule for fate in fates.values() for rule in fate.rules)
-    head = f"=== {len(fates):,} of {plural(len(told.lines.texts), 'line')} of {shown(path)} would change"
+    head = f"=== {len(fates):,} of {plural(len(told.lines.texts), 'line')} of {name} would change"
     head += f", {blank:,} of them blank" if blank else ""
     yield style(head, plain, bold=True)
     if rules:
@@ -155,11 +178,11 @@ _WORDS = {
 _ACTIONS = {"drop": "removes", "replace": "replaces", "fix": "repairs", "flag": "flags", "keep": "protects"}
 
 
-def line_report(path: str, told: Explanation, line: int, every: bool, plain: bool, notes: bool = True) -> Iterator[str]:
+def line_report(name: str, told: Explanation, line: int, every: bool, plain: bool, notes: bool = True) -> Iterator[str]:
     """Yield the report on one line."""
     text = told.lines.texts[line - 1]
     fate = told.fate(line)
-    yield (style(f"{shown(path)}:{line}:", plain, bold=True) + f" {shown(clip(text, _LONGEST_LINE)) or '(blank)'}")
+    yield (style(f"{name}:{line}:", plain, bold=True) + f" {shown(clip(text, _LONGEST_LINE)) or '(blank)'}")
     verdicts = told.verdicts(line)
     names = ", ".join(style(shown(rule), plain, fg=colour_of(rule)) for rule in fate.rules)
     if fate.kind == "kept":

@@ -13,6 +13,7 @@ from cleaner.cli.common import (
     clip,
     color_option,
     is_plain,
+    language_option,
     pack_options,
     pick,
     plural,
@@ -132,12 +133,16 @@ def check(files: tuple[str, ...], strict: bool) -> int:
     warnings: dict[str, None] = {}
     for one in found:
         configuration = replace(one.resolved.configuration, rules=one.rules)
+        failing = set()
         for failure in check_examples(configuration, clean_of):
+            failing.add(failure.rule)
             wanted, got = brief(failure.expected), brief(failure.found)
             message = f"an example of `{failure.rule}` fails: expected {wanted}, found {got}"
             errors.append(problem_text(failure.example.place, message))
         own = {rule.name for rule in one.rules}
         for warning in lint(one.resolved, clean_of, changes_of):
+            if warning.name == "shadowed" and warning.rule in failing:
+                continue  # it fails alone already, so that no other rule is to blame
             if warning.place.file in one.files or warning.rule in own:
                 warnings[problem_text(warning.place, warning.message, name=warning.name)] = None
     for text in [*errors, *warnings]:
@@ -224,7 +229,7 @@ def test(files: tuple[str, ...], wanted: tuple[str, ...], color: str) -> int:
     type=click.Choice(["line", "paragraph", "span", "document"]),
     help="Only rules that look at this.",
 )
-@click.option("--language", metavar="TAG", help="Only rules that can hit in this language, e.g. fr.")
+@language_option("Only rules that can hit in this language, e.g. fr.")
 @click.option("--search", metavar="TEXT", help="Only rules with this text in their name, about, tags or phrases.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of objects.")
 def list_rules(

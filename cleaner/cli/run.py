@@ -2,42 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from cleaner.cli.common import Command, check_one_source, plural, print_table, resolved_of, rules_options, shown
+from cleaner.cli.common import (
+    check_one_source,
+    field_options,
+    no_text,
+    plural,
+    print_table,
+    resolved_of,
+    rules_options,
+    shown,
+)
 
 if TYPE_CHECKING:
     from cleaner.corpus.batch import Failure, Step, Summary
+    from cleaner.corpus.records import Fields
     from cleaner.rules.layers import Resolved
 
 __all__ = ["restore", "run", "verify"]
 
 SHOWN_FAILURES = 100
 SHOWN_SOURCES = 10
-
-
-def field_options(command: Command) -> Command:
-    """Add the options that say how documents are read."""
-    for option in (
-        click.option("--encoding", metavar="NAME", help="Encoding of text files that are not UTF-8, e.g. cp1252."),
-        click.option("--language-field", metavar="NAME", default="language", help="Field with the language."),
-        click.option("--url-field", metavar="NAME", default="url", help="Field with the address."),
-        click.option("--id-field", metavar="NAME", default="id", help="Field with the document's own id."),
-        click.option(
-            "--text-field",
-            metavar="NAME",
-            default="text",
-            show_default=True,
-            help="Field or column with the text; a dot leads into a nested one.",
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 jobs_option = click.option(
@@ -76,11 +68,7 @@ def run(
     config: str | None,
     packs: tuple[str, ...],
     language: str | None,
-    text_field: str,
-    id_field: str,
-    url_field: str,
-    language_field: str,
-    encoding: str | None,
+    fields: Fields,
     jobs: int | None,
     quarantine: bool,
     dry_run: bool,
@@ -112,18 +100,16 @@ def run(
       zcat a.jsonl.gz | cleaner run - --format jsonl > clean.jsonl
     """  # noqa: D301 - click needs the control character
     from cleaner.corpus import batch
-    from cleaner.corpus.records import Fields
     from cleaner.engine import Cleaner
 
     piped = "-" in inputs
-    if piped and (len(inputs) > 1 or out is not None or dry_run or sample or quarantine or profile):
+    if piped and (len(inputs) > 1 or out is not None or dry_run or sample or quarantine or profile or summary):
         raise click.UsageError("- stands alone: standard input is cleaned to standard output.")
+    if summary is not None and not os.path.isdir(os.path.dirname(summary) or "."):
+        raise click.UsageError(f"--summary: there is no folder {shown(os.path.dirname(summary))}.")
     if not piped and out is None and not dry_run and not sample:
         raise click.UsageError("Missing option '-o' / '--output'.")
-    check_encoding(encoding)
-    options = batch.Options(
-        Fields(text_field, id_field, url_field, language_field, encoding), language, quarantine=quarantine
-    )
+    options = batch.Options(fields, language, quarantine=quarantine)
     check_one_source(config, packs)
     if config:
         resolved = resolved_of(config, packs)
@@ -136,6 +122,7 @@ def run(
         suffix = ".txt" if kind == "text" else ".jsonl"
         failed = batch.stream(cleaner, sys.stdin.buffer, sys.stdout.buffer, suffix, options)
         print_failures(failed, len(failed))
+        hint_encoding({failure.flag for failure in failed}, fields)
         return 1 if failed else 0
     with progress(quiet) as on_progress:
         if out is None or dry_run or sample:
@@ -144,10 +131,15 @@ def run(
             )
         else:
             note = None if quiet else lambda message: click.echo(shown(message), err=True)
-            done = batch.run(
-                cleaner, inputs, out, on_progress, options=options, jobs=jobs, on_note=note, profile=profile
-            )
+            try:
+                done = batch.run(
+                    cleaner, inputs, out, on_progress, options=options, jobs=jobs, on_note=note, profile=profile
+                )
+            except KeyboardInterrupt:
+                click.echo(f"{shown(out)} is not finished; the same command goes on with it", err=True)
+                raise
     print_failures(done.failed, done.errors)
+    hint_encoding(done.flags, fields)
     if summary is not None:
         import json
 
@@ -161,20 +153,10 @@ def run(
         print_summary(done)
     if profile:
         print_profile(done)
-    if done.without_text and not done.documents:
-        click.echo(f"no record has text in `{shown(text_field)}`; name the field with --text-field", err=True)
+    if done.without_text and done.documents == done.flags.get("malformed", 0):
+        click.echo(no_text(fields), err=True)
         return 1
     return 1 if done.errors else 0
-
-
-def check_encoding(name: str | None) -> None:
-    """Raise `click.UsageError` for an encoding that Python does not know."""
-    import codecs
-
-    try:
-        codecs.lookup(name or "utf-8")
-    except LookupError:
-        raise click.UsageError(f"--encoding: there is no encoding {name!r}.") from None
 
 
 def print_failures(failed: Sequence[Failure], errors: int) -> None:
@@ -183,6 +165,17 @@ def print_failures(failed: Sequence[Failure], errors: int) -> None:
         click.echo(f"{shown(failure.document)}: {failure.flag}: {shown(failure.detail)}", err=True)
     if errors > SHOWN_FAILURES:
         click.echo(f"and {errors - SHOWN_FAILURES:,} more; the audit has them all", err=True)
+
+
+def hint_encoding(flags: Container[str], fields: Fields) -> None:
+    """Say what helps where texts are not UTF-8 and no encoding was given."""
+    if "undecodable" in flags and fields.encoding is None:
+        from importlib.util import find_spec
+
+        hint = "to read text that is not UTF-8, name its encoding with --encoding"
+        if find_spec("charset_normalizer") is None:
+            hint += ", or have it guessed: pip install 'cleaner[encodings]'"
+        click.echo(hint, err=True)
 
 
 def overrides_hold(config: str, resolved: Resolved) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -56,6 +57,8 @@ def rule_lines(resolved: Resolved, name: str) -> Iterator[str]:
     pack = next(one for one in resolved.configuration.packs if one.name == rule.pack)
     runs = any(one.name == name for one in resolved.configuration.rules)
     yield f"# {name}, of {pack.name} {pack.version}{'' if runs else '; it is off'}"
+    if is_shipped(pack.file):
+        yield f"# {shown_path(pack.file)}"
     if (evidence := evidence_of(rule)) is not None:
         yield f"# measured: {evidence_text(evidence)}"
     lines: list[tuple[str, Place]] = []
@@ -70,7 +73,15 @@ def rule_lines(resolved: Resolved, name: str) -> Iterator[str]:
 
 
 def _at(place: Place) -> str:
-    return f"{shown_path(place.file)}:{place.line}"
+    file = os.path.basename(place.file) if is_shipped(place.file) else shown_path(place.file)
+    return f"{file}:{place.line}"
+
+
+def is_shipped(file: str) -> bool:
+    """Say whether a file is a shipped pack, whose name says enough."""
+    from cleaner.rules import pack_files
+
+    return file in map(str, pack_files().values())
 
 
 def _name_lines(name: str, node: Node) -> Iterator[str]:

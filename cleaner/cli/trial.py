@@ -14,8 +14,11 @@ from cleaner.cli.common import (
     clip,
     color_option,
     documents,
+    field_options,
     find_texts,
     is_plain,
+    known_language,
+    no_text,
     pick,
     plural,
     shown,
@@ -25,6 +28,7 @@ from cleaner.cli.common import (
 
 if TYPE_CHECKING:
     from cleaner.cli.common import Piece
+    from cleaner.corpus.records import Fields
     from cleaner.engine import Cleaner
     from cleaner.rules import Configuration, Rule
     from cleaner.text import Lines
@@ -55,7 +59,8 @@ _DOING = {"drop": "remove", "replace": "replace", "fix": "repair", "keep": "keep
     help="What a PATTERN looks at and removes; span is only what it matches.",
 )
 @click.option("--rule", "wanted", metavar="ID", multiple=True, help="Of a FILE, only this rule.")
-@click.option("--language", metavar="TAG", help="Language that all documents are known to be in, e.g. en.")
+@known_language
+@field_options
 @click.option(
     "--samples",
     metavar="N",
@@ -72,6 +77,7 @@ def trial(
     unit: str,
     wanted: tuple[str, ...],
     language: str | None,
+    fields: Fields,
     samples: int,
     color: str,
 ) -> int:
@@ -95,9 +101,13 @@ def trial(
     found, failed = find_texts((*paths, *more))
     cleaners = [(rule, Cleaner.from_configuration(alone_acting(configuration, rule))) for rule in rules]
     tallies = [Tally(rule) for rule in rules]
+    without_text = 0
     for source in found.sources:
-        for one in documents(source.path):
+        for one in documents(source.path, fields):
             problem = one.problem
+            if one.text is None and not problem:
+                without_text += 1
+                continue
             try:
                 for (_, cleaner), tally in zip(cleaners, tallies, strict=True):
                     if not problem:
@@ -107,6 +117,9 @@ def trial(
             if problem:
                 click.echo(f"{one.name}: {problem}", err=True)
                 failed = True
+    if without_text and not tallies[0].documents:
+        click.echo(no_text(fields), err=True)
+        failed = True
     plain = is_plain(color)
     for number, tally in enumerate(tallies):
         if number:
@@ -191,10 +204,11 @@ class Tally:
 
     def add(self, cleaner: Cleaner, piece: Piece, language: str | None) -> None:
         """Try the rule on one document. Raises `TimeoutError`."""
-        steps = cleaner.trace(piece.text, url=piece.url, language=piece.language or language)
+        text = piece.text or ""
+        steps = cleaner.trace(text, url=piece.url, language=piece.language or language)
         wishes = [(step, wish) for step in steps for wish in step.chosen]
         self.documents += 1
-        self.chars += len(piece.text)
+        self.chars += len(text)
         self.touched += bool(wishes)
         for step, wish in wishes:
             snapshot = step.units("line")

@@ -40,6 +40,7 @@ __all__ = [
     "decode",
     "format_of",
     "is_corpus_file",
+    "lacks_text",
     "short_tag",
     "suffixes",
 ]
@@ -756,6 +757,13 @@ FORMATS: dict[str, Format] = {
 }
 # Corpora come as .json.gz or .json.zst with an object a line; a plain .json file is something else.
 COMPRESSED_FORMATS: dict[str, Format] = {".json": _JSON_LINES}
+
+
+def lacks_text(record: Record, chosen: Format) -> bool:
+    """Say whether a record holds no document though it should: it is no blank line, and no head of a file."""
+    if record.text is not None or record.problem or (chosen.head and not record.place):
+        return False
+    return not isinstance(record.raw, bytes) or bool(record.raw.strip())
 
 
 def suffixes() -> str:

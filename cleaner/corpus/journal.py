@@ -313,8 +313,14 @@ def _compare(out: str, old: RunRow, new: RunRow) -> None:
         changes.append(f"other rules ({packs}, digest {old.digest[:12]}; now {new.digest[:12]})")
     for name in sorted(old.options.keys() | new.options.keys()):
         before, now = old.options.get(name), new.options.get(name)
-        if before != now:
-            changes.append(f"{name} {before!r}, now {now!r}")
+        if isinstance(before, dict) and isinstance(now, dict):
+            changes += [
+                _change("--encoding" if key == "encoding" else f"--{key}-field", before.get(key), now.get(key))
+                for key in sorted(before.keys() | now.keys())
+                if before.get(key) != now.get(key)
+            ]
+        elif before != now:
+            changes.append(_change(f"--{name}" if name in ("language", "quarantine") else name, before, now))
     for name in sorted(old.engines.keys() | new.engines.keys()):
         before, now = old.engines.get(name), new.engines.get(name)
         if before != now:
@@ -324,6 +330,13 @@ def _compare(out: str, old: RunRow, new: RunRow) -> None:
             f"{out}: is not empty: it holds a run made with {'; '.join(changes)}; "
             "results must not be mixed: remove it or choose another folder"
         )
+
+
+def _change(name: str, before: object, now: object) -> str:
+    def told(value: object) -> object:
+        return ("on" if value else "off") if isinstance(value, bool) else "not given" if value is None else value
+
+    return f"{name} {told(before)}, now {told(now)}"
 
 
 @contextmanager

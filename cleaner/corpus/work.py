@@ -33,7 +33,7 @@ from cleaner.audit import (
     verify_document,
 )
 from cleaner.corpus.files import AUDIT_FOLDER, Source, is_safe_name, path_of, quarantine_of
-from cleaner.corpus.formats import TOO_LONG, Format, format_of
+from cleaner.corpus.formats import TOO_LONG, Format, format_of, lacks_text
 from cleaner.corpus.journal import FailureRow, FileRow, TaskRow, task_path
 from cleaner.corpus.plan import Options, Task
 from cleaner.corpus.records import Fields, Input, Record, Writer
@@ -312,9 +312,7 @@ def clean_task(
                             documenting += time.perf_counter() - before
                         else:
                             rows = []
-                            tally.without_text += bool(
-                                record.raw if not isinstance(record.raw, bytes) else record.raw.strip()
-                            )
+                            tally.without_text += lacks_text(record, chosen)
                         if laps is not None:
                             laps.add("audit")
                         if record.lost is None:
@@ -916,6 +914,8 @@ class _Restoring:
     def take(self, entry: Entry) -> Iterator[str]:
         """Write the document of `entry` and what stands before it."""
         if entry.document is not None and any(flag.name == "corrupt" for flag in entry.document.flags):
+            where = f"_audit/rejected/{self.pair.name}"
+            yield f"{entry.name}: what could not be read is not in the clean file; it stands in {where}"
             return
         while (record := next(self.pair.clean, None)) is not None and not _is_document(record):
             self.writer.put(record, None)

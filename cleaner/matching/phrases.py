@@ -68,12 +68,16 @@ _SHORTER = {
 def primary_language(tag: str | None) -> str | None:
     """Return the first part of a language tag, by its two letters where that language has them.
 
-    >>> primary_language("pt-BR"), primary_language("deu_Latn")
-    ('pt', 'de')
+    What says no language is None: no tag at all, or one that means undetermined, or several.
+
+    >>> primary_language("pt-BR"), primary_language("deu_Latn"), primary_language("English"), primary_language("und")
+    ('pt', 'de', None, None)
     """
     if not tag:
         return None
     first = tag.lower().replace("_", "-").partition("-")[0]
+    if len(first) not in (2, 3) or first in ("und", "mul"):
+        return None
     return _SHORTER.get(first, first)
 
 

@@ -95,6 +95,7 @@ VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 DEFINED = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _MOST_BYTES = 4 * LARGEST_FILE
+_CIRCLE = "packs that extend each other"
 _DEEPEST_PACK = 20  # packs that extend packs
 
 
@@ -139,13 +140,7 @@ def resolve(names: Sequence[str]) -> Resolved:
     layers: list[_Layer] = []
     for name in names:
         if name not in pack_files():
-            known = ", ".join(pack_files())
-            problems.found.append(
-                Problem(
-                    Place(name, 1, 1),
-                    f"no pack `{name}`{nearest(name, list(pack_files()))}; there are: {known}",
-                )
-            )
+            problems.found.append(Problem(Place("", 1, 1), _no_pack(name)))
             continue
         layer = _read_file(pack_files()[name], problems, loaded, ())
         if layer is not None:
@@ -220,7 +215,7 @@ def _read_file(path: Path, problems: Problems, loaded: dict[str, _Layer], openin
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace").split("\n")
         place = Place(str(path), len(before), len(before[-1]) + 1)
-        problems.found.append(Problem(place, f"not UTF-8: byte 0x{data[error.start]:02x}"))
+        problems.found.append(Problem(place, f"not UTF-8: byte 0x{data[error.start]:02x}; save the file as UTF-8"))
         return None
     return _read_layer(text, str(path), path.parent, problems, loaded, opening)
 
@@ -272,15 +267,12 @@ def _open_other(
     if path is None and (name.endswith((".yaml", ".yml")) or "/" in name):
         path = Path(os.path.normpath(folder / name))
     if path is None:
-        problems.add(
-            item.place,
-            f"no pack `{name[:60]}`{nearest(name, list(pack_files()))}; there are: {', '.join(pack_files())}",
-        )
+        problems.add(item.place, _no_pack(name))
         return None
     if str(path) in opening:
         problems.add(
             item.place,
-            f"packs that extend each other: {' → '.join([*opening[opening.index(str(path)) :], str(path)])}",
+            f"{_CIRCLE}: {' → '.join([*opening[opening.index(str(path)) :], str(path)])}",
         )
         return None
     if len(opening) > _DEEPEST_PACK:
@@ -299,6 +291,12 @@ def _open_other(
     return layer
 
 
+def _no_pack(name: str) -> str:
+    if name.endswith((".yaml", ".yml")):
+        return f"no pack is called `{name[:60]}`; a file is given by --config, or to Cleaner.from_file"
+    return f"no pack `{name[:60]}`{nearest(name, list(pack_files()))}; there are: {', '.join(pack_files())}"
+
+
 def _read_head(root: Node, file: str, problems: Problems) -> Pack:
     reading = Reading("", Names({}, {}), problems)
     is_pack = root.get("pack") is not None
@@ -308,6 +306,9 @@ def _read_head(root: Node, file: str, problems: Problems) -> Pack:
         if node is None:
             if is_pack:
                 problems.add(root.place, f"a pack without `{key}`")
+            continue
+        if key == "version" and node.tag in ("int", "float"):
+            problems.add(node.place, f"`{node.text[:60]}` is not a version such as 1.0.0")
             continue
         word = read_word(reading, node, key)
         if word is None:
@@ -342,14 +343,18 @@ def _in_order(layers: Sequence[_Layer]) -> list[_Layer]:
 def _resolve(layers: Sequence[_Layer], problems: Problems) -> Resolved:
     order = _in_order(layers)
     by_name: dict[str, _Layer] = {}
+    circle = any(problem.message.startswith(_CIRCLE) for problem in problems.found)
     for layer in order:
         first = by_name.setdefault(layer.pack.name, layer)
-        if first is not layer:
-            advice = "" if layer.root.get("pack") else "; give this one a name with `pack:`"
+        if first is not layer and not circle:
+            node = layer.root.get("pack")
+            advice = "give this one another name" if node else "give this one a name with `pack:`"
             problems.add(
-                layer.root.place,
-                f"two packs are called `{layer.pack.name}`: {first.pack.file} and this one{advice}",
+                (node or layer.root).place,
+                f"two packs are called `{layer.pack.name}`: {first.pack.file} and this one; {advice}",
             )
+    if circle or len(by_name) < len(order):
+        problems.stop_if_any()  # where a name means two packs, much else would seem wrong
     every = {other.pack.name: other for layer in order for other in (*layer.required, layer)}
     defined = {name: _defined(layer, problems) for name, layer in every.items()}
     rules = {layer.pack.name: _rule_nodes(layer, problems) for layer in order}
@@ -576,7 +581,8 @@ def _selected(node: Node | None, key: str, rules: Sequence[Rule], problems: Prob
                 *(rule.name for rule in rules),
                 *sorted({f"tag:{tag}" for rule in rules for tag in rule.tags}),
             ]
-            problems.add(item.place, f"no rule is called `{pattern[:60]}`{nearest(pattern, known)}")
+            what = "no rule has the tag" if pattern.startswith("tag:") else "no rule is called"
+            problems.add(item.place, f"{what} `{pattern.removeprefix('tag:')[:60]}`{nearest(pattern, known)}")
         selected |= hit
     return selected
 

@@ -7,6 +7,7 @@ their text; whether ``no`` was meant as a word is for the reader of the node to 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -26,7 +27,7 @@ _MOST_NODES = 200_000  # keys and values of one file
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands: file name, line and column, both from 1."""
+    """Where something stands: file name, line and column, both from 1. Without a name, in no file at all."""
 
     file: str
     line: int
@@ -45,6 +46,8 @@ class Problem:
     source: str = ""
 
     def __str__(self) -> str:
+        if not self.place.file:
+            return self.message
         if not self.source.strip():
             return f"{self.place}: {self.message}"
         first = max(0, self.place.column - _SHOWN)
@@ -147,11 +150,9 @@ def read_nodes(text: str, file: str, problems: Problems) -> Node | None:
         if error.problem in _POINT_AT_START:
             mark = error.context_mark or mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file, 1, 1)
-        said = error.problem or error.context or "cannot be parsed"
-        lines = problems.sources[file]
-        tab = place.line <= len(lines) and lines[place.line - 1][place.column - 1 : place.column] == "\t"
-        hint = "a tab; indent with spaces" if tab else _HINTS.get(said, said)
-        problems.add(place, f"not YAML: {hint}")
+        problems.add(
+            *_yaml_problem(place, error.problem or error.context or "cannot be parsed", problems.sources[file])
+        )
     except yaml.YAMLError as error:
         problems.add(_reader_place(text, file, error), f"not YAML: {str(error).splitlines()[0]}")
     except (ValueError, UnicodeError) as error:
@@ -169,12 +170,37 @@ _HINTS = {
     "found unexpected non-alphabetical character": "a line cannot start with `%`: put the value in quotes",
     "did not find expected node content": "a value is missing, or a bracket or brace is not closed",
     "did not find expected key": "expected a key: is the indentation right, and is every quote and bracket closed?",
-    "did not find expected ',' or ']'": "expected `,` or `]`: is the list that opens before here closed?",
-    "did not find expected ',' or '}'": "expected `,` or `}`: is the map that opens before here closed?",
+    "did not find expected ',' or ']'": "the list that opens here is not closed where it should be, or lacks a comma",
+    "did not find expected ',' or '}'": "the map that opens here is not closed where it should be, or lacks a comma",
     "did not find expected '-' indicator": "expected `- `: is the indentation of the list right?",
     "could not find expected ':'": "expected a colon after a key: is the indentation right?",
 }
-_POINT_AT_START = frozenset({"found unexpected end of stream"})
+_POINT_AT_START = frozenset(
+    {"found unexpected end of stream", "did not find expected ',' or ']'", "did not find expected ',' or '}'"}
+)
+_ONLY_KEY = re.compile(r" +[\w.-]+ *")
+
+
+def _yaml_problem(place: Place, said: str, lines: list[str]) -> tuple[Place, str]:
+    """Return where a mistake is and what to do, from what the parser said and where it gave up."""
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    if line[place.column - 1 : place.column] == "\t":
+        return place, "not YAML: a tab; indent with spaces"
+    # Blanks of other kinds, as web pages have them, look like an indentation and are none.
+    for number in (place.line, place.line - 1):
+        above = lines[number - 1] if 0 < number <= len(lines) else ""
+        start = above[: len(above) - len(above.lstrip())]
+        if start.strip(" "):
+            column = len(start) - len(start.lstrip(" ")) + 1
+            return Place(place.file, number, column), f"not YAML: {_blank(start[column - 1])}; indent with spaces"
+    if said.startswith("mapping values") and _ONLY_KEY.fullmatch(line[: place.column - 1]):
+        column = len(line) - len(line.lstrip()) + 1
+        return Place(place.file, place.line, column), "not YAML: the indentation is not that of the keys above"
+    return place, f"not YAML: {_HINTS.get(said, said)}"
+
+
+def _blank(character: str) -> str:
+    return "a tab" if character == "\t" else f"U+{ord(character):04X} is no blank to YAML"
 
 
 def _yaml_lines(text: str) -> list[str]:

@@ -249,8 +249,13 @@ def _resolve(reading: Reading, name: str, node: Node, wanted: str) -> Any:
     """Return what a name stands for: phrases or a test."""
     found = reading.names.find(name, reading.pack)
     if found is None:
-        hint = nearest(name, reading.names.visible(reading.pack))
-        reading.problems.add(node.place, f"unknown name `${name[:60]}`{hint.replace('`', '`$', 1)}")
+        hint = nearest(name, reading.names.visible(reading.pack)).replace("`", "`$", 1)
+        owner = name.rpartition("/")[0]
+        if not hint:
+            hint = "; write it under `define`"
+            if owner and owner not in reading.names.defined:
+                hint = f"; add `requires: [{owner[:60]}]` or extend that pack"
+        reading.problems.add(node.place, f"unknown name `${name[:60]}`{hint}")
         return None
     owner, definition = found
     full = f"{owner}/{name.rpartition('/')[2]}"
@@ -263,11 +268,13 @@ def _resolve(reading: Reading, name: str, node: Node, wanted: str) -> Any:
         reading.problems.add(node.place, "names nested more than 20 deep")
         return None
     if (wanted == "phrases") != looks_like_phrases(definition):
-        is_now = "phrases" if looks_like_phrases(definition) else "a test"
-        reading.problems.add(
-            node.place,
-            f"`${name[:60]}` stands for {is_now}; here {'phrases are' if wanted == 'phrases' else 'a test is'} wanted",
+        said = f"`${name[:60]}` stands for "
+        said += (
+            f"a test; here phrases are wanted (a test is put in by `use: ${name[:60]}`)"
+            if wanted == "phrases"
+            else f"phrases; here a test is wanted, such as `is: ${name[:60]}`"
         )
+        reading.problems.add(node.place, said)
         return None
     inner = Reading(owner, reading.names, reading.problems, [*reading.resolving, full], reading.used, reading.depth)
     return _phrases(inner, definition) if wanted == "phrases" else parse_test(inner, definition)
@@ -701,7 +708,8 @@ def parse_rule(reading: Reading, node: Node, layer: int) -> Rule | None:
         if parsed is not None:
             values[known.name or key] = parsed
     identifier = _identifier(reading, node)
-    if "about" not in values and node.get("about") is None:
+    misspelt = any(nearest(key, ["about"]) for key, _, _ in node.named() if key not in RULE_KEYS)
+    if "about" not in values and node.get("about") is None and not misspelt:
         which = f"rule `{identifier}` has no `about`" if identifier else "a rule without `about`"
         reading.problems.add(node.place, f"{which}: one line that says what leftover it removes")
     for_node = node.get("for")
@@ -819,6 +827,8 @@ def _examples(reading: Reading, node: Node) -> tuple[Example, ...]:
 def _example(reading: Reading, node: Node) -> Example | None:
     if not _check_keys(reading, node, EXAMPLE_KEYS, "an example"):
         return None
+    if any(key not in EXAMPLE_KEYS for key, _, _ in node.named()):
+        return None
     kinds = [key for key in ("drop", "keep", "in", "flag") if node.get(key) is not None]
     out_node = node.get("out")
     if len(kinds) != 1 or (out_node is not None) != (kinds == ["in"]):
@@ -847,7 +857,7 @@ def _check_rule(reading: Reading, rule: Rule, node: Node) -> None:
         value = node.get(key)
         reading.problems.add(value.place if value is not None else node.place, message)
 
-    if rule.match is None and rule.action != "fix":
+    if node.get("match") is None and rule.action != "fix":
         problem("match", f"rule `{rule.id}` has no `match`")
     if rule.unit == "document" and rule.action in ("drop", "replace", "keep"):
         problem("unit", "a whole document is never removed or replaced: use `do: flag`")
