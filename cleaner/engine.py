@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
@@ -34,6 +33,8 @@ from cleaner.rules.patterns import expand
 from cleaner.text import Lines, word_count
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import regex
 
     from cleaner.rules.examples import Changes, Clean

@@ -26,6 +26,7 @@ __all__ = [
     "ends_sentence",
     "fold",
     "fold_offsets",
+    "holds_unusual",
     "is_unspaced",
     "link_spans",
     "strip_edges",
@@ -195,6 +196,16 @@ def fold(text: str, *, case: bool = False) -> str:
         if not (unicodedata.is_normalized("NFC", seen) and unicodedata.is_normalized("NFC", folded)):
             return "".join(piece for _, piece in _pieces(text, case))
     return _BLANKS.sub(" ", folded)
+
+
+def holds_unusual(text: str) -> bool:
+    """Tell whether a text holds a character of `UNUSUAL`: without, each character folds as it does alone."""
+    return _unusual().search(text) is not None
+
+
+@cache
+def _unusual() -> re.Pattern[str]:
+    return re.compile(f"[{_python_class(UNUSUAL)}]")
 
 
 def _fold_once(text: str, case: bool) -> str:

@@ -23,7 +23,7 @@ from cleaner.rules import model
 from cleaner.rules.layers import resolve
 from cleaner.rules.model import Phrase
 from cleaner.rules.nodes import Place
-from cleaner.text import Lines
+from cleaner.text import Lines, fold
 
 re2 = pytest.importorskip("re2")
 
@@ -256,7 +256,7 @@ def test_a_long_phrase_may_be_cut_anywhere(key: str) -> None:
         ("...", "… ... .."),
         ("'", "’ ʼ"),
         ("é", "é É e\u0301"),
-        ("  ", "\u00a0 \u3000"),
+        ("  ", "\u00a0 \u3000 \u00a0\u00a0\u3000\t"),
     ):
         for length in range(1, 40):
             before = ("kleiner text " * 4)[:length].strip()
@@ -266,6 +266,28 @@ def test_a_long_phrase_may_be_cut_anywhere(key: str) -> None:
             passed = {index for index in range(len(units.texts)) if check.run(units, index) is not None}
             assert passed <= set(scanner.candidates(units).get(0, ())), (before, written)
             assert passed
+
+
+# What folds to more, fewer or other characters, among letters that do not.
+TRICKY = st.lists(
+    st.sampled_from([*"abcs ß.'’–…iİıéＥΣς你1_\u0301\u200b\ufb01", "ab", "bc ", "  ", "cab"]), max_size=14
+).map("".join)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(["is", "starts"]), TRICKY, TRICKY, TRICKY)
+def test_what_a_text_opens_with_is_found_however_it_is_written(key: str, phrase: str, before: str, after: str) -> None:
+    if not fold(phrase).strip():
+        return
+    check = compile_test(model.Test(key, (Phrase(phrase), Phrase("abc"), Phrase("ab")), HERE))
+    scanner = build_scanner([check.scan])
+    shapes = {phrase, phrase.upper(), phrase.replace(" ", "  "), unicodedata.normalize("NFD", phrase)}
+    units = units_of(
+        "\n".join(f"{first}{shape}{last}" for shape in shapes for first in ("", before) for last in ("", after))
+    )
+    candidates = set(scanner.candidates(units).get(0, ()))
+    passed = {at for at in range(len(units.texts)) if check.run(units, at) is not None}
+    assert passed <= candidates, [units.texts[at] for at in passed - candidates]
 
 
 # ------------------------------------------------------------------ without it
@@ -291,9 +313,9 @@ def test_an_answer_without_the_sentinel_makes_every_rule_of_the_set_a_candidate(
     scanner = build_scanner(scans())
     units = units_of("one\nshare\nthree")
     assert listed(scanner, units) == [[1], [], [0, 1, 2]]
-    assert scanner.tables is not None
-    forgetful = replace(scanner.tables(), matcher=Forgetful())
-    assert listed(replace(scanner, tables=lambda: forgetful), units) == [[1], [1], [0, 1, 2]]
+    assert scanner.patterns is not None
+    forgetful = replace(scanner.patterns(), matcher=Forgetful())
+    assert listed(replace(scanner, patterns=lambda: forgetful), units) == [[1], [1], [0, 1, 2]]
 
 
 def test_a_set_that_runs_out_of_memory_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from cleaner import Cleaner
 from cleaner.rules import Configuration, RuleError, load, load_file, pack_files
 from cleaner.rules.cache import cache_directory, without_examples
 from cleaner.rules.layers import resolve, resolve_file
+from cleaner.rules.model import Phrase, fold_phrase, inner_tests
+from cleaner.rules.patterns import widen, widened
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "The mayor left.\n\nShare\n\nNobody cheered.\n\nRead our rules\n"
@@ -111,6 +114,24 @@ def test_the_first_process_has_the_same_objects_as_all_others(cache: Path) -> No
     cold = pickle.dumps(load(["default"]))
     assert kept(cache)
     assert pickle.dumps(load(["default"])) == cold
+
+
+def test_what_is_known_of_a_text_does_not_outlive_it() -> None:
+    """The cache keeps what phrases fold to and what RE2 makes of patterns; whoever changes the text must not get that."""
+    load(["news"])
+    tests = [test for rule in load(["news"]).rules for test in inner_tests(rule.match)]
+    phrases = [phrase for test in tests if test.key == "is" for phrase in test.value]
+    assert phrases
+    for phrase in phrases:
+        assert phrase.folded
+        assert fold_phrase(phrase) == fold_phrase(Phrase(phrase.text))
+        assert fold_phrase(replace(phrase, text="Read More:")) == ("read more:", 0, 9)
+    patterns = [test for test in tests if test.key == "regex"]
+    assert patterns
+    for test in patterns:
+        assert test.widened is not None
+        assert widened(test) == widen(test.value, case=test.case)
+        assert widened(replace(test, value="a+", case=True)) == widen("a+", case=True)
 
 
 def test_a_warm_start_reads_no_yaml(cache: Path) -> None:

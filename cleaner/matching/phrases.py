@@ -5,26 +5,27 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import groupby
-from typing import Generic, TypeVar
 
 from cleaner.matching.units import Units
-from cleaner.rules.model import Phrase
+from cleaner.rules.model import Phrase, fold_phrase
 from cleaner.text import (
     fold,
     fold_offsets,
+    holds_unusual,
     is_unspaced,
     strip_edges,
 )
 
 __all__ = [
     "FINDERS",
+    "Owner",
     "PhraseIndex",
     "PhraseTable",
-    "heads_for_scan",
+    "index_phrases",
     "phrase_spans",
     "phrases_for_scan",
     "primary_language",
@@ -149,7 +150,7 @@ class PhraseTable:
         found = self.by_language.get(key)
         if found is None:
             folded = dict.fromkeys(
-                fold(phrase.text, case=self.case).strip()
+                fold(phrase.text, case=True).strip() if self.case else fold_phrase(phrase)[0]
                 for phrase in self.phrases
                 if key is None or phrase.language is None or primary_language(phrase.language) == key
             )
@@ -272,95 +273,197 @@ def _is_free(taken: Sequence[tuple[int, int, str]], start: int, end: int) -> boo
 
 # ------------------------------------------------------------------ for the accelerator
 
-_Owner = TypeVar("_Owner")
+# A rule, and how far from the unit that is hit the unit stands that the rule must look at.
+Owner = tuple[int, int]
+_Table = dict[str, list[list[Owner]]]  # by phrase: the owners of each test that has it
 _KEY = 6  # characters
+_GLANCE = 5  # characters of a text that are looked up first: of more, too few are seen again; of fewer, too many pass
+_LEAD = _GLANCE - 1  # what stands behind the last one may change it
+_NEXT = 8  # characters that are looked up next
+_HEAD = 20  # characters that are compared then
+_SEEN = 1 << 15  # glances whose answers are kept at most
+# How phrases go on that start like a glance: those of `_NEXT` characters and more, up to `_HEAD`, by what stands behind the
+# first four, and what is left of the others.
+_Leads = tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]
+_ANY: _Leads = ({}, ("",))  # any phrase may follow
+_EDGED: _Leads = ({}, ("",))  # there is punctuation first
+# Most of what `strip_edges` takes away.
+_EDGES = "".join(filter(lambda one: strip_edges(one) == (1, 1), map(chr, range(0x80)))) + "\xa0“”‘’«»‹›•·–—…→▪●"
 
 
-@dataclass(slots=True)
-class PhraseIndex(Generic[_Owner]):
+@dataclass(frozen=True, slots=True)
+class PhraseIndex:
     """The phrases of all `is`, `starts` and `ends` tests, to be looked up in a folded text; languages and word edges aside.
 
     Phrases are kept by their first or last characters, and those of mere punctuation apart.
     """
 
-    whole: dict[str, list[_Owner]] = field(default_factory=dict)
-    heads: dict[str, dict[str, list[_Owner]]] = field(default_factory=dict)
-    tails: dict[str, dict[str, list[_Owner]]] = field(default_factory=dict)
-    bare_heads: dict[str, list[_Owner]] = field(default_factory=dict)
-    bare_tails: dict[str, list[_Owner]] = field(default_factory=dict)
+    whole: _Table
+    heads: Mapping[str, _Table]
+    tails: Mapping[str, _Table]
+    bare_heads: _Table
+    bare_tails: _Table
+    leads: Mapping[str, _Leads | None]  # by the first characters of a text
 
-    def add(self, key: str, phrases: Iterable[Phrase], owner: _Owner) -> None:
-        """Add the phrases of an `is`, `starts` or `ends` test."""
-        for text, start, end in dict.fromkeys([_folded(phrase.text) for phrase in phrases]):
-            if key == "is":
-                table, known = self.whole, text[start:end] or text
-            elif start == end:
-                table, known = (self.bare_heads if key == "starts" else self.bare_tails), text
-            elif key == "starts":
-                table, known = self.heads.setdefault(text[start : start + _KEY], {}), text[start:]
-            else:
-                table, known = self.tails.setdefault(text[max(0, end - _KEY) : end], {}), text[:end]
-            table.setdefault(known, []).append(owner)
+    def openings(self, units: Units) -> list[int]:
+        """Return the indices of units that may be a phrase of an `is` test, or start with one of `starts`.
 
-    def find(self, folded: str) -> set[_Owner]:
-        """Return the owners of all phrases that a folded text is, starts with or ends with, perhaps."""
+        Python looks up a short piece of each sooner than an automaton of all phrases gets past the text.
+        """
+        found: list[int] = []
+        leads, texts = self.leads, units.texts
+        pieces = map(leads.__getitem__, [text[:_GLANCE] for text in texts])
+        for at, lead in enumerate(pieces):
+            if lead is None:
+                continue
+            rest = text = texts[at]
+            if lead is _EDGED and not self.bare_heads:
+                rest = text[: 2 * _HEAD].lstrip(_EDGES)
+                if len(rest) <= _HEAD:
+                    rest = text.lstrip(_EDGES)
+                lead = leads[rest[:_GLANCE]]
+                if lead is None:
+                    continue
+            behind = rest[_LEAD : _NEXT + 1].lower()
+            if (
+                behind[: _NEXT - _LEAD] not in lead[0]
+                and not behind.startswith(lead[1])
+                and behind.isascii()  # and besides as folding leaves it
+                and behind.isprintable()
+                and "  " not in behind
+                and "`" not in behind
+            ):
+                continue
+            if lead is _ANY or lead is _EDGED or self._opens(rest, lead):
+                found.append(at)
+        return found
+
+    def _opens(self, text: str, lead: _Leads) -> bool:
+        """Tell whether a text, without punctuation before it, may be or start with a phrase that its lead leaves."""
+        head = text[: _HEAD + 1]
+        if not head.isascii() and holds_unusual(head):
+            return True
+        folded = fold(head)
+        if len(folded) <= _HEAD < len(text):  # blanks became one: there is more to see
+            return True
+        some, short = lead[0].get(folded[_LEAD:_NEXT], ()), lead[1]
+        if folded.startswith(some) and any(folded.startswith(one) and self._ends(one, folded) for one in some):
+            return True
+        return folded.startswith(short, _LEAD) and any(
+            folded.startswith(one, _LEAD) and self._ends(folded[: _LEAD + len(one)], folded) for one in short
+        )
+
+    def _ends(self, phrase: str, folded: str) -> bool:
+        """Tell whether a phrase at the start of a folded text may end there, with all or a word of it, or goes on."""
+        rest = folded[len(phrase) :]
+        if len(phrase) >= _HEAD or (phrase in self.whole and strip_edges(rest)[0] == len(rest)):
+            return True
+        starts = phrase in self.heads.get(phrase[:_KEY], ())
+        return starts and not (rest and _needs_edge(phrase[-1]) and _needs_edge(rest[0]))
+
+    def opening(self, folded: str) -> set[Owner]:
+        """Return the owners of all phrases that a folded text is or starts with, perhaps."""
         start, end = strip_edges(folded)
-        found = set(self.whole.get(folded[start:end] or folded.strip(), ()))
+        found = list(self.whole.get(folded[start:end] or folded.strip(), ()))
         for length in range(1, min(_KEY, len(folded) - start) + 1) if self.heads else ():
             for text, owners in self.heads.get(folded[start : start + length], {}).items():
                 if folded.startswith(text, start):
-                    found.update(owners)
+                    found += owners
+        for text, owners in self.bare_heads.items():
+            if folded.lstrip().startswith(text):
+                found += owners
+        return set().union(*found)
+
+    def ending(self, folded: str) -> set[Owner]:
+        """Return the owners of all phrases that a folded text ends with, perhaps."""
+        found: list[list[Owner]] = []
+        end = strip_edges(folded)[1]
         for length in range(1, min(_KEY, end) + 1) if self.tails else ():
             for text, owners in self.tails.get(folded[end - length : end], {}).items():
                 if folded.endswith(text, 0, end):
-                    found.update(owners)
-        for text, owners in self.bare_heads.items():
-            if folded.lstrip().startswith(text):
-                found.update(owners)
+                    found += owners
         for text, owners in self.bare_tails.items():
             if folded.rstrip().endswith(text):
-                found.update(owners)
+                found += owners
+        return set().union(*found)
+
+
+class _Seen(dict[str, "_Leads | None"]):
+    """What a text may open with, by its first characters: worked out when first asked for, and forgotten when too much."""
+
+    def __init__(self, work_out: Callable[[str], _Leads | None]) -> None:
+        super().__init__()
+        self.work_out = work_out
+
+    def __missing__(self, glance: str) -> _Leads | None:
+        if len(self) >= _SEEN:
+            self.clear()
+        self[glance] = found = self.work_out(glance)
         return found
 
 
-@lru_cache(maxsize=1 << 15)
-def _folded(text: str) -> tuple[str, int, int]:
-    """Return a phrase folded, and where it starts and ends without the punctuation around it."""
-    folded = fold(text).strip()
-    return (folded, *strip_edges(folded))
+def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> PhraseIndex:
+    """Return the index of the phrases of `is`, `starts` and `ends` tests: key, phrases, and whose they are."""
+    whole: _Table = {}
+    heads: dict[str, _Table] = {}
+    tails: dict[str, _Table] = {}
+    bare_heads: _Table = {}
+    bare_tails: _Table = {}
+    bare_whole = False
+    opening: set[str] = set()
+    groups: dict[tuple[str, int], tuple[Sequence[Phrase], list[Owner]]] = {}
+    for key, phrases, owner in tests:  # many share a name, and so the phrases
+        groups.setdefault((key, id(phrases)), (phrases, []))[1].append(owner)
+    for (key, _), (phrases, owners) in groups.items():
+        for text, start, end in dict.fromkeys(map(fold_phrase, phrases)):
+            if key == "is":
+                table, known = whole, text[start:end] or text
+                opening.add(known)
+                bare_whole = bare_whole or start == end
+            elif start == end:
+                table, known = (bare_heads if key == "starts" else bare_tails), text
+            elif key == "starts":
+                table, known = heads.setdefault(text[start : start + _KEY], {}), text[start:]
+                opening.add(known)
+            else:
+                table, known = tails.setdefault(text[max(0, end - _KEY) : end], {}), text[:end]
+            table.setdefault(known, []).append(owners)
+    by_lead: dict[str, list[str]] = {}
+    for text in opening:
+        by_lead.setdefault(text[:_LEAD], []).append(text)
 
+    @cache
+    def of_lead(lead: str) -> _Leads:
+        by_next: dict[str, set[str]] = {}
+        for text in by_lead[lead]:
+            if len(text) >= _NEXT:
+                by_next.setdefault(text[_LEAD:_NEXT], set()).add(text[:_HEAD])
+        short = tuple(text[_LEAD:] for text in by_lead[lead] if _LEAD < len(text) < _NEXT)
+        return {behind: tuple(some) for behind, some in by_next.items()}, short
 
-_HEAD = 12  # characters of a phrase that the finder looks at: more make a larger automaton, fewer more false alarms
+    def leads(glance: str) -> _Leads | None:
+        if holds_unusual(glance):
+            return _ANY
+        if len(glance) < _GLANCE:  # which is all of the text, but for punctuation before it
+            folded = fold(glance)
+            if not folded:
+                return _ANY if bare_whole else None
+            return _EDGED if strip_edges(folded)[0] else _ANY if index.opening(folded) else None
+        folded = fold(glance)
+        lead = folded[:_LEAD]
+        if strip_edges(lead)[0]:
+            return _EDGED
+        if len(folded) != _GLANCE or any(
+            one in opening and index._ends(one, lead) for one in (lead[:1], lead[:2], lead[:3])
+        ):
+            return _ANY
+        if lead not in by_lead:
+            return None
+        by_next, short = of_lead(lead)
+        return by_next, (*short, "") if lead in opening and index._ends(lead, folded) else short
 
-
-def heads_for_scan(whole: Iterable[Phrase], heads: Iterable[Phrase]) -> bytes:
-    """Return an RE2 pattern over UTF-8 as bytes that finds every line that is, or starts with, one of these phrases.
-
-    Lines with unusual characters (`cleaner.text.UNUSUAL`) aside. Bytes make an automaton a tenth as large.
-    """
-    full: set[str] = set()
-    cut: set[str] = set()
-    starting: set[str] = set()
-    for phrase in whole:
-        text, start, end = _folded(phrase.text)
-        text = text[start:end] or text
-        (full if len(text) <= _HEAD else cut).add(_head(text))
-    for phrase in heads:
-        text = _folded(phrase.text)[0]
-        (starting if len(text) <= _HEAD else cut).add(_head(text))
-    around = rf"(?-i:[{_ASCII_EDGE}\x80-\xff]*)"
-    branches = [
-        f"(?:{_one_of(texts, False, edged, _BYTES)}){tail}"
-        for texts, edged, tail in ((full, False, around + "$"), (starting, True, ""), (cut, False, ""))
-        if texts
-    ]
-    return f"(?ism)^{around}(?:{'|'.join(branches)})".encode("ascii")
-
-
-def _head(text: str) -> str:
-    """Return what the finder looks at of a folded phrase; the two `s` of a folded `ß` stay together."""
-    head = text[:_HEAD].rstrip()
-    return head.rstrip("s") or text if text.startswith("s", _HEAD) else head
+    index = PhraseIndex(whole, heads, tails, bare_heads, bare_tails, _Seen(leads))
+    return index
 
 
 def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
@@ -368,9 +471,17 @@ def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
 
     Lines with unusual characters (`cleaner.text.UNUSUAL`) must be folded first.
     """
-    inner = _one_of({_folded(phrase.text)[0] for phrase in phrases}, True, key == "has", _CHARACTERS)
-    tail = rf"(?-i:[{_ASCII_EDGE}\x{{80}}-\x{{10ffff}}]*)$" if key == "ends" else ""
-    return f"(?is)(?:{inner}){tail}"
+    tree = _tree(sorted({fold_phrase(phrase)[0] for phrase in phrases}), True, key == "has")
+    written: dict[str, str] = dict(_MARKS)
+
+    def write(found: re.Match[str]) -> str:
+        piece = found[0]
+        if piece not in written:
+            written[piece] = _written(piece)
+        return written[piece]
+
+    tail = rf"(?-i:[{_ASCII_EDGE}{_BEYOND}]*)$" if key == "ends" else ""
+    return f"(?is)(?:{_PIECE.sub(write, tree)}){tail}"
 
 
 # Patterns are put together from folded text, which has no capitals of ASCII, and translated as a whole: these
@@ -378,19 +489,9 @@ def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
 _OPEN, _CLOSE, _OR, _EDGE = "A", "B", "C", "D"
 _MARKS = {_OPEN: "(?:", _CLOSE: ")", _OR: "|", _EDGE: r"\b"}
 _PIECE = re.compile(r"\.+| +|ss+|[^0-9a-hj-z]")
-
-
-def _one_of(texts: Iterable[str], edge_before: bool, edge_after: bool, alphabet: _Alphabet) -> str:
-    """Return the RE2 pattern, to be read with ``i``, of one of these folded texts; edges are those of words."""
-    written: dict[str, str] = dict(_MARKS)
-
-    def write(found: re.Match[str]) -> str:
-        piece = found[0]
-        if piece not in written:
-            written[piece] = alphabet.piece(piece)
-        return written[piece]
-
-    return _PIECE.sub(write, _tree(sorted(texts), edge_before, edge_after))
+_ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
+_BEYOND = r"\x{80}-\x{10ffff}"
+_MORE_FORMS = {"σ": "ς", "i": "ıİ"}
 
 
 def _tree(texts: Iterable[str], edge_before: bool, edge_after: bool) -> str:
@@ -428,30 +529,18 @@ def _is_edge(character: str, pair: str) -> bool:
     return pair != "ss" and _PIECE.match(character) is None
 
 
-@dataclass(frozen=True, slots=True)
-class _Alphabet:
-    """How characters are written as patterns; `beyond` is all that is not ASCII, inside a class."""
+def _written(piece: str) -> str:
+    """Return the pattern of one character other than a letter or digit of ASCII, or of a run of dots, blanks or `s`.
 
-    beyond: str
-    letter: Callable[[str], str]  # of one that is not ASCII, or `i`
-
-    def piece(self, piece: str) -> str:
-        """Return the pattern of one character other than a letter or digit of ASCII, or of a run of dots, blanks or `s`.
-
-        Beyond ASCII, anything may pass for a mark (`＂`, `…`), a blank or `ß`. Classes hold both cases of what they
-        hold, and say so, because RE2 takes long to find the other case of every character.
-        """
-        first = piece[0]
-        if first == "i" or not first.isascii():
-            return self.letter(first)
-        among = {" ": r"\t-\r\x1c-\x20", "'": "'`", "s": "sS"}.get(first) or f"\\x{ord(first):02x}"
-        return f"(?-i:[{among}{self.beyond}]+)"
-
-
-_ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
-
-
-_MORE_FORMS = {"σ": "ς", "i": "ıİ"}
+    Beyond ASCII, anything may pass for a mark (`＂`, `…`), a blank or `ß`. Classes hold both cases of what they
+    hold, and say so, because RE2 takes long to find the other case of every character.
+    """
+    first = piece[0]
+    if first == "i" or not first.isascii():
+        forms = _forms(first)
+        return "[" + "".join(f"\\x{{{ord(form):x}}}" for form in forms) + "]" if forms else "."
+    among = {" ": r"\t-\r\x1c-\x20", "'": "'`", "s": "sS"}.get(first) or f"\\x{ord(first):02x}"
+    return f"(?-i:[{among}{_BEYOND}]+)"
 
 
 def _forms(character: str) -> list[str]:
@@ -459,19 +548,3 @@ def _forms(character: str) -> list[str]:
     upper = character.upper()
     forms = {character, upper, *_MORE_FORMS.get(character, "")} if len(upper) == 1 else {character}
     return [] if any(0xD800 <= ord(form) < 0xE000 for form in forms) else sorted(forms)
-
-
-@lru_cache(maxsize=4096)
-def _letter(character: str) -> str:
-    forms = _forms(character)
-    return "[" + "".join(f"\\x{{{ord(form):x}}}" for form in forms) + "]" if forms else "."
-
-
-@lru_cache(maxsize=4096)
-def _letter_bytes(character: str) -> str:
-    forms = ["".join(f"\\x{byte:02x}" for byte in form.encode()) for form in _forms(character)]
-    return f"(?-i:{'|'.join(forms)})" if forms else r"(?-i:[\x80-\xff]+)"
-
-
-_CHARACTERS = _Alphabet(r"\x{80}-\x{10ffff}", _letter)
-_BYTES = _Alphabet(r"\x80-\xff", _letter_bytes)

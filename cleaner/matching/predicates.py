@@ -81,6 +81,9 @@ def _clip(text: str | None) -> str | None:
 # ------------------------------------------------------------------ text
 
 
+_LONG = 10  # bytes; from there on the length of a phrase tells no more
+
+
 def _phrase(test: Test) -> Check:
     table = PhraseTable(test.value, test.case)
     find = FINDERS[test.key]
@@ -91,8 +94,9 @@ def _phrase(test: Test) -> Check:
         return None if hit is None else {key: hit[0]}
 
     # A short phrase lets many units through, `starts: via` more than `ends: icon`; in bytes, because two Han characters say much.
-    shortest = min(len(phrase.text.encode("utf-8", "surrogatepass")) for phrase in test.value)
-    rank = {"is": 9, "starts": 3.5, "ends": 3, "has": 2}[key] + min(shortest, 10) / 3
+    short = [phrase.text for phrase in test.value if len(phrase.text) < _LONG]
+    shortest = min([_LONG, *(len(text.encode("utf-8", "surrogatepass")) for text in short)])
+    rank = {"is": 9, "starts": 3.5, "ends": 3, "has": 2}[key] + shortest / 3
     return Check(key, 3.0, run, Scan(rank, ((test, 0),)), test=test)
 
 
@@ -111,22 +115,8 @@ def _regex(test: Test) -> Check:
 
     wide = widened(test)
     rank = 4.4 if wide and _TIED.match(wide) else 1  # tied to the start it lets fewer units through than `has`
-    scan = Scan(rank, ((test, 0),)) if wide and (test.case or not _holds_unlike(wide)) else None
+    scan = Scan(rank, ((test, 0),)) if wide else None
     return Check("regex", 5.0, run, scan, test=test)
-
-
-# Letters that `regex` takes for another case of ones that RE2 has known for longer: Ɤ, ….
-_UNLIKE = (0xA7CB, 0xA7DC, 0xA7DD, 0xA7E2, 0x1DF95)
-_CODES = re.compile(r"\\x\{([0-9a-f]+)\}(?:-\\x\{([0-9a-f]+)\})?")
-
-
-def _holds_unlike(wide: str) -> bool:
-    """Tell whether a widened pattern names such a letter, alone or in a range (other than all but ASCII)."""
-    for low, high in set(_CODES.findall(wide)):
-        first, last = int(low, 16), int(high or low, 16)
-        if last < 0x10FFFF and any(first <= code <= last for code in _UNLIKE):
-            return True
-    return False
 
 
 def _match_evidence(match: regex.Match[str]) -> Evidence:

@@ -1,8 +1,8 @@
 """The accelerator: it chooses which rules look at which units; it may only ever choose too many.
 
-Two RE2 automata go once over the whole text and find the units worth a look, most of which hold nothing. Of
-these few, tables tell which phrases they are, start or end with, and one RE2 set which other phrases and
-patterns they hold. Where google-re2 is not installed every rule looks at every unit, with the same results.
+What a unit is or starts with is looked up in a table of phrases. Two RE2 automata go once over the whole text and find
+the units that may hold other phrases and patterns; of these few, one RE2 set tells which. Where google-re2 is not
+installed every rule looks at every unit, with the same results.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from cleaner.matching.phrases import PhraseIndex, heads_for_scan, phrases_for_scan
+from cleaner.matching.phrases import Owner, PhraseIndex, index_phrases, phrases_for_scan
 from cleaner.matching.predicates import Scan
 from cleaner.matching.units import Kind, Units
-from cleaner.rules.model import Phrase, Test
+from cleaner.rules.model import Test
 from cleaner.rules.patterns import widened
 from cleaner.text import UNUSUAL, fold
 
@@ -33,25 +33,23 @@ _CASED = (
     r"[\x{1c89}\x{1c8a}\x{a7c0}-\x{a7ef}\x{ab4b}\x{ab4c}\x{ab6c}\x{ab6d}\x{10d50}-\x{10d85}"
     r"\x{16ea0}-\x{16ed3}\x{1df00}-\x{1dfff}]"
 )
+_AS_PATTERNS = ("regex", "has")  # tests that are looked for with RE2
 _SURROGATE = re.compile(b"\xed[\xa0-\xbf]")  # a lone one, which RE2 cannot see
 
-# A rule, and how far from the unit that is hit the unit stands that the rule must look at.
-Owner = tuple[int, int]
 # By the text of a unit: the rules that must look at it. Units with other texts are of no concern.
 Hits = Mapping[str, Iterable[Owner]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Tables:
-    """What tells which rules must look at a text.
+class _Patterns:
+    """What tells which patterns a text holds, and which of the phrases that are looked for as patterns.
 
     Pattern 0 of the set matches every text: an answer without it means that the set ran out of memory.
     """
 
     matcher: Any  # None where the set cannot be made
-    owners: Sequence[Owner]  # of each pattern of the set, from pattern 3 on
-    folding: Sequence[bool]  # whether it is a phrase, which unusual characters may hide
-    phrases: PhraseIndex[Owner]
+    owners: Sequence[Sequence[Owner]]  # of each pattern of the set, from pattern 3 on
+    folding: Sequence[bool]  # whether it is of phrases, which unusual characters may hide
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,30 +58,38 @@ class Scanner:
 
     kind: Kind
     always: Sequence[int]
-    finders: Sequence[Any] = ()  # one of them matches wherever anything could hit
-    tables: Callable[[], _Tables] | None = None  # made when something is worth a look
+    phrases: PhraseIndex | None = None
+    finders: Sequence[Any] = ()  # one of them matches wherever a pattern could hit, or the end of a unit be a phrase
+    patterns: Callable[[], _Patterns] | None = None  # made when something is worth a look
 
     def hits(self, units: Units) -> Hits:
         """Return what is hit; it depends on each unit's own text alone."""
-        if self.tables is None:
-            return {}
-        return {text: owners for text in self._worth_a_look(units) if (owners := _owners_of(text, self.tables()))}
+        hits: dict[str, Iterable[Owner]] = {}
+        phrases = self.phrases
+        if phrases is None:
+            return hits
+        for at in phrases.openings(units):
+            if owners := phrases.opening(units.fold(at, case=False)):  # which rules will ask for, too
+                hits[units.texts[at]] = owners
+        if self.patterns is not None:
+            for text in self._worth_a_look(units):
+                folded = fold(text)
+                if owners := phrases.ending(folded) | _held(text, folded, self.patterns()):
+                    hits[text] = owners.union(hits.get(text, ()))
+        return hits
 
     def candidates(self, units: Units, hits: Hits | None = None) -> dict[int, Sequence[int]]:
         """Return for each rule the indices of the units that it must look at, ascending; no entry where there are none."""
         hits = self.hits(units) if hits is None else hits
-        count = len(units.texts)
-        found: dict[int, Sequence[int]] = {}
-        if hits:
-            chosen: dict[int, list[int]] = {}
-            for index, text in enumerate(units.texts):
-                if text in hits:
-                    for rule, shift in hits[text]:
-                        if 0 <= index + shift < count:
-                            chosen.setdefault(rule, []).append(index + shift)
-            found = {rule: sorted(set(indices)) for rule, indices in chosen.items()}
-        if count:
-            found.update((rule, range(count)) for rule in self.always)
+        texts = units.texts
+        chosen: dict[int, set[int]] = {}
+        for index in [at for at, text in enumerate(texts) if text in hits] if hits else ():
+            for rule, shift in hits[texts[index]]:
+                if 0 <= index + shift < len(texts):
+                    chosen.setdefault(rule, set()).add(index + shift)
+        found: dict[int, Sequence[int]] = {rule: sorted(indices) for rule, indices in chosen.items()}
+        if texts:
+            found.update((rule, range(len(texts))) for rule in self.always)
         return found
 
     def _worth_a_look(self, units: Units) -> Iterable[str]:
@@ -93,7 +99,7 @@ class Scanner:
         """
         if self.kind == "line" and "\r" not in units.text:
             data = units.lines.data
-            if not _SURROGATE.search(data):
+            if b"\xed" not in data or not _SURROGATE.search(data):
                 return [line.decode() for line in self._lines_worth_a_look(data)]
         return [text for text in units.texts if self._is_worth_a_look(text)]
 
@@ -118,26 +124,25 @@ class Scanner:
         return any(finder.search(data) is not None for finder in self.finders)
 
 
-def _owners_of(text: str, tables: _Tables) -> set[Owner]:
-    """Return the rules that must look at the units with this text."""
-    folded = fold(text)
-    found = tables.phrases.find(folded)
-    if not tables.owners:
-        return found
+def _held(text: str, folded: str, patterns: _Patterns) -> set[Owner]:
+    """Return the rules that must look at the units with this text because of the patterns in it."""
+    if not patterns.owners:
+        return set()
     hit: set[int] = set()
-    if tables.matcher is not None:
+    if patterns.matcher is not None:
         try:
-            hit = set(tables.matcher.Match(text.encode()))
+            hit = set(patterns.matcher.Match(text.encode()))
             if 1 in hit:  # unusual characters: phrases are looked for in the folded text too
-                again = tables.matcher.Match(folded.encode())
+                again = patterns.matcher.Match(folded.encode())
                 hit = hit.union(again) if 0 in again else set()
         except UnicodeEncodeError:
             hit = set()
     if 0 not in hit:
-        return found.union(tables.owners)
-    found.update(tables.owners[pattern - 3] for pattern in hit if pattern > 2)
+        return set().union(*patterns.owners)
+    found = set().union(*(patterns.owners[pattern - 3] for pattern in hit if pattern > 2))
     if 2 in hit:
-        found.update(owner for owner, folds in zip(tables.owners, tables.folding, strict=True) if not folds)
+        some = zip(patterns.owners, patterns.folding, strict=True)
+        found.update(owner for owners, folds in some if not folds for owner in owners)
     return found
 
 
@@ -155,65 +160,56 @@ def build_scanner(scans: Sequence[Scan | None], kind: Kind = "line", *, accelera
             finders = _finders(known.values(), kind)
         except re2.error:
             return Scanner(kind, every)
-    return Scanner(kind, [rule for rule in every if rule not in known], finders, cache(partial(_tables, known)))
+    phrases = index_phrases(
+        (test.key, test.value, (rule, shift))
+        for rule, scan in known.items()
+        for test, shift in scan.tests
+        if test.key not in _AS_PATTERNS
+    )
+    always = [rule for rule in every if rule not in known]
+    return Scanner(kind, always, phrases, finders, cache(partial(_patterns, known)) if finders else None)
 
 
 def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
     """Return the automata that go over a whole text. Raises `re2.error` where a pattern is refused."""
-    patterns = [f"[{UNUSUAL}]", _CASED]  # of the finder that looks anywhere
-    heads: dict[str, dict[str, Phrase]] = {"is": {}, "starts": {}}
-    tails: dict[str, Phrase] = {}
-    for scan in scans:
-        for test, _ in scan.tests:
-            if test.key in ("regex", "has"):
-                patterns.append(_pattern(test))
-            else:
-                kept = tails if test.key == "ends" else heads[test.key]
-                kept.update((phrase.text, phrase) for phrase in test.value)
+    tests = [test for scan in scans for test, _ in scan.tests]
+    patterns = list(dict.fromkeys(_pattern(test) for test in tests if test.key in _AS_PATTERNS))
+    tails = {phrase.text: phrase for test in tests if test.key == "ends" for phrase in test.value}
     if tails:
         patterns.append(phrases_for_scan("ends", tuple(tails.values())))
+    if not patterns:
+        return []
     # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters.
     tied = [pattern for pattern in patterns if re.match(r"(?:\(\?\w+\))?\^", pattern)]
-    free = [pattern for pattern in patterns if pattern not in tied]
-    finders = [re2.compile("(?m)" + "|".join(map(_scoped, some)), _options(kind)) for some in (free, tied) if some]
-    if any(heads.values()):
-        at_start = heads_for_scan(*(tuple(found.values()) for found in heads.values()))
-        finders.append(re2.compile(at_start, _options(kind, of_bytes=True)))
-    return finders
+    free = [f"[{UNUSUAL}]", _CASED, *(pattern for pattern in patterns if pattern not in tied)]
+    return [re2.compile("(?m)" + "|".join(map(_scoped, some)), _options(kind)) for some in (free, tied) if some]
 
 
 def _is_taken(scan: Scan) -> bool:
     """Tell whether RE2 takes every pattern of a scan."""
     try:
         for test, _ in scan.tests:
-            if test.key in ("regex", "has"):
+            if test.key in _AS_PATTERNS:
                 re2.compile(_pattern(test), _options())
     except re2.error:
         return False
     return True
 
 
-def _tables(scans: Mapping[int, Scan]) -> _Tables:
-    patterns = ["", f"[{UNUSUAL}]", _CASED]
-    owners: list[Owner] = []
-    folding: list[bool] = []
-    phrases: PhraseIndex[Owner] = PhraseIndex()
+def _patterns(scans: Mapping[int, Scan]) -> _Patterns:
+    owners: dict[tuple[str, bool], list[Owner]] = {}
     for rule, scan in scans.items():
         for test, shift in scan.tests:
-            if test.key in ("regex", "has"):
-                patterns.append(_pattern(test))
-                owners.append((rule, shift))
-                folding.append(test.key != "regex")
-            else:
-                phrases.add(test.key, test.value, (rule, shift))
+            if test.key in _AS_PATTERNS:
+                owners.setdefault((_pattern(test), test.key != "regex"), []).append((rule, shift))
     matcher = re2.Set.SearchSet(_options())
     try:
-        for pattern in patterns:
+        for pattern in ("", f"[{UNUSUAL}]", _CASED, *(pattern for pattern, _ in owners)):
             matcher.Add(pattern)
         matcher.Compile()
     except re2.error:  # although it took each pattern on its own
         matcher = None
-    return _Tables(matcher, owners, folding, phrases)
+    return _Patterns(matcher, list(owners.values()), [folds for _, folds in owners])
 
 
 def _pattern(test: Test) -> str:
@@ -228,7 +224,7 @@ def _scoped(pattern: str) -> str:
     return f"(?i:{text})" if "i" in flags else f"(?:{text})"
 
 
-def _options(kind: Kind | None = None, *, of_bytes: bool = False) -> Any:
+def _options(kind: Kind | None = None) -> Any:
     """Return options for the set or, with a kind of unit, for a finder."""
     options = re2.Options()
     options.max_mem = _MEMORY
@@ -237,6 +233,4 @@ def _options(kind: Kind | None = None, *, of_bytes: bool = False) -> Any:
     if kind is not None:
         options.never_nl = kind == "line"
         options.one_line = False
-    if of_bytes:
-        options.encoding = re2.Options.Encoding.LATIN1
     return options

@@ -14,17 +14,16 @@ import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import MISSING, fields, replace
-from pathlib import Path
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cleaner import __version__
 from cleaner.rules.carry import TYPES
-from cleaner.rules.model import Configuration, Phrase, Test
+from cleaner.rules.model import Configuration, Phrase, Test, fold_phrase
 from cleaner.rules.nodes import LARGEST_FILE, Place
-from cleaner.rules.packs import pack_files
+from cleaner.rules.packs import pack_paths
 from cleaner.rules.patterns import widened
 
 if TYPE_CHECKING:
@@ -92,12 +91,12 @@ def _place(request: Sequence[str]) -> str | None:
     directory = cache_directory()
     if directory is None:
         return None
-    here = Path(__file__).parent
+    here = os.path.dirname(__file__)
     # The code itself, because a checkout changes without its version; and `regex`, which says what is a pattern.
-    files = [*sorted(here.glob("*.py")), here.parent / "text.py"]
-    code = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+    files = sorted(os.path.join(here, name) for name in os.listdir(here) if name.endswith(".py"))
+    code = [_digest(path) or "" for path in (*files, os.path.join(os.path.dirname(here), "text.py"))]
     code += [__version__, sys.version, _stamp_of_regex()]
-    packs = [f"{name}\0{path}" for name, path in pack_files().items()]
+    packs = [f"{name}\0{path}" for name, path in pack_paths().items()]
     key = hashlib.sha256(repr((request, code, packs)).encode("utf-8", "surrogatepass")).hexdigest()
     return os.path.join(directory, f"{key[:40]}.rules")
 
@@ -168,60 +167,88 @@ def _write(place: str, data: bytes) -> None:
 
 class _Entry(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     files: dict[str, str]  # the SHA-256 of everything that was read, by path
-    phrases: list[Phrase]  # each once
+    phrases: list[Phrase]  # each once, and so are places
+    names: list[list[int]]  # which phrases stand together, each once too
+    places: list[Place]
     configuration: Any
 
 
+@dataclass(slots=True)
+class _Shared:
+    """What is written once and named by number."""
+
+    phrases: dict[Phrase, int] = field(default_factory=dict)
+    names: dict[tuple[Phrase, ...], int] = field(default_factory=dict)
+    places: dict[Place, int] = field(default_factory=dict)
+
+
 def _packed(resolved: Resolved) -> bytes:
-    phrases: dict[Phrase, int] = {}
-    written = _written(without_examples(resolved.configuration), phrases)
-    return msgspec.msgpack.encode(_Entry(dict(resolved.files), list(phrases), written))
+    shared = _Shared()
+    written = _written(without_examples(resolved.configuration), shared)
+    numbers = shared.phrases
+    names = [[numbers.setdefault(phrase, len(numbers)) for phrase in name] for name in shared.names]
+    phrases = list(map(_written_phrase, numbers))
+    return msgspec.msgpack.encode([dict(resolved.files), phrases, names, list(shared.places), written])
+
+
+def _written_phrase(phrase: Phrase) -> dict[str, Any]:
+    folded = fold_phrase(phrase)
+    said: dict[str, Any] = {"text": phrase.text, "folded": folded == (phrase.text, 0, len(phrase.text)) or folded}
+    return said if phrase.language is None else {**said, "language": phrase.language}
 
 
 def _unpacked(data: bytes) -> tuple[Mapping[str, str], Configuration]:
     """Return what was read and what came of it. Raises an exception of any kind where the data is not of `_packed`."""
     entry = msgspec.msgpack.decode(data, type=_Entry)
-    configuration = _revived(entry.configuration, entry.phrases)
+    names = [tuple(map(entry.phrases.__getitem__, name)) for name in entry.names]
+    configuration = _revived(entry.configuration, names, entry.places)
     if not isinstance(configuration, Configuration):
         raise TypeError("no configuration")
     return entry.files, configuration
 
 
-_TYPES: dict[str, Any] = {"Place": Place, **TYPES}
-_FIELDS = {name: fields(one) for name, one in _TYPES.items()}
+_FIELDS = {name: fields(one) for name, one in TYPES.items()}
 
 
-def _written(value: Any, phrases: dict[Phrase, int]) -> Any:
+def _written(value: Any, shared: _Shared) -> Any:
     """Return a value as MessagePack can say it: what is a dataclass tells its name, what is at its default is left out."""
     name = type(value).__name__
-    if name in _TYPES:
+    if name in TYPES:
         said = {"": name}
-        for field in _FIELDS[name]:
-            inner = getattr(value, field.name)
-            if field.default is MISSING or inner != field.default:
-                said[field.name] = _written(inner, phrases)
+        for item in _FIELDS[name]:
+            inner = getattr(value, item.name)
+            if item.default is MISSING or inner != item.default:
+                said[item.name] = _written(inner, shared)
         if isinstance(value, Test) and value.key == "regex":
             said["widened"] = widened(value) or ""
         return said
+    if isinstance(value, Place):
+        return shared.places.setdefault(value, len(shared.places))
     if isinstance(value, tuple):
         if value and isinstance(value[0], Phrase):
-            return {"": "", "of": [phrases.setdefault(phrase, len(phrases)) for phrase in value]}
-        return [_written(inner, phrases) for inner in value]
+            return {"": "", "of": shared.names.setdefault(value, len(shared.names))}
+        return [_written(inner, shared) for inner in value]
     if isinstance(value, Mapping):
-        return {key: _written(inner, phrases) for key, inner in value.items()}
+        return {key: _written(inner, shared) for key, inner in value.items()}
     return value
 
 
-def _revived(value: Any, phrases: Sequence[Phrase]) -> Any:
+def _revived(value: Any, names: Sequence[tuple[Phrase, ...]], places: Sequence[Place]) -> Any:
     """Return the value that was written so. Raises `msgspec.ValidationError` where a field has not its type."""
     if isinstance(value, list):
-        return tuple([_revived(inner, phrases) for inner in value])
+        return tuple([_revived(inner, names, places) for inner in value])
     if not isinstance(value, dict):
         return value
     name = value.pop("", None)
     if name == "":
-        return tuple(map(phrases.__getitem__, value["of"]))
+        return names[value["of"]]
     for key, inner in value.items():
         if isinstance(inner, (dict, list)):
-            value[key] = _revived(inner, phrases)
-    return value if name is None else msgspec.convert(value, _TYPES[name])
+            value[key] = _revived(inner, names, places)
+    if name is None:
+        return value
+    if "place" in value:
+        value["place"] = places[value["place"]]
+    if "option_places" in value:
+        value["option_places"] = {key: places[place] for key, place in value["option_places"].items()}
+    return msgspec.convert(value, TYPES[name])

@@ -7,7 +7,6 @@ configurations of one digest give one text.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
@@ -30,7 +29,7 @@ _LEFT_OUT: dict[str, Any] = {"about": "", "file": _FILE, "place": Place(_FILE, 1
 
 # Fields that decide no result.
 _NO_EFFECT = frozenset(
-    {"about", "allow", "examples", "refs", "tags", "replaced_by", "status", "file", "place", "option_places", "widened"}
+    "about allow examples refs tags replaced_by status file place option_places folded widened".split()
 )
 
 
@@ -57,6 +56,8 @@ def write_resolved(configuration: Configuration, settings: Mapping[str, Any]) ->
 
     The same text always comes of the same rules: it can be compared and hashed.
     """
+    import json
+
     said = {"cleaner": __version__, "settings": dict(settings), "configuration": _written(configuration)}
     return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
@@ -67,6 +68,8 @@ def read_resolved(text: str) -> tuple[Configuration, dict[str, Any]]:
     Descriptions, examples and places in files are gone. Raises `RuleError` for what another version of this
     package wrote, or what was changed since.
     """
+    import json
+
     try:
         said = json.loads(text)
         version = said["cleaner"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cleaner.rules.cache import cached, without_examples
 from cleaner.rules.model import Configuration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from cleaner.rules.layers import Resolved
 
 __all__ = ["load", "load_file", "load_text"]

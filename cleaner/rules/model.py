@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 from cleaner.rules.nodes import Place
+from cleaner.text import fold, strip_edges
 
 __all__ = [
     "ACTIONS",
@@ -29,6 +31,7 @@ __all__ = [
     "Status",
     "Test",
     "Unit",
+    "fold_phrase",
     "inner_tests",
     "own_tests",
     "span_locator",
@@ -47,10 +50,32 @@ TEXT_TESTS = ("is", "starts", "ends", "has", "regex")  # keys of the tests that 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A phrase as written, and the language it belongs to (None: all)."""
+    """A phrase as written, and the language it belongs to (None: all).
+
+    `folded` is what only the cache knows beforehand: what `fold_phrase` returns, or True where that is all of the text.
+    """
 
     text: str
     language: str | None = None
+    folded: tuple[str, int, int] | bool = field(default=False, init=False, compare=False, repr=False)
+
+
+def fold_phrase(phrase: Phrase) -> tuple[str, int, int]:
+    """Return a phrase as it is compared, and where that starts and ends without the punctuation around it.
+
+    >>> fold_phrase(Phrase("Read More:"))
+    ('read more:', 0, 9)
+    """
+    known = phrase.folded
+    if known is True:
+        return phrase.text, 0, len(phrase.text)
+    return known or _folded(phrase.text)
+
+
+@lru_cache(maxsize=1 << 15)
+def _folded(text: str) -> tuple[str, int, int]:
+    text = fold(text).strip()
+    return (text, *strip_edges(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +132,7 @@ class Test:
     value: Any
     place: Place = field(compare=False)
     case: bool = False
-    widened: str | None = field(default=None, compare=False, repr=False)
+    widened: str | None = field(default=None, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +223,8 @@ def inner_tests(test: Test | None) -> list[Test]:
     if test is None:
         return []
     found = [test]
+    if test.key in TEXT_TESTS:  # of phrases there may be thousands
+        return found
     inner = test.value.match if isinstance(test.value, Nearby) else test.value
     for value in inner if isinstance(inner, tuple) else (inner,):
         if isinstance(value, Test):
@@ -209,6 +236,8 @@ def own_tests(test: Test | None) -> list[Test]:
     """Return a test and the tests inside it that look at the unit itself and must hold: none of a neighbour, or of `not`."""
     if test is None or test.key in ("previous", "next", "above", "below", "around", "not"):
         return []
+    if test.key in TEXT_TESTS:
+        return [test]
     inner = test.value if isinstance(test.value, tuple) else (test.value,)
     return [test, *(found for value in inner if isinstance(value, Test) for found in own_tests(value))]
 

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import os.path
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["pack_files", "pack_folder"]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["pack_files", "pack_folder", "pack_paths"]
+
+
+@cache
+def _folder() -> str:
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    folder = os.path.join(package, "packs")
+    return folder if os.path.isdir(folder) else os.path.join(os.path.dirname(package), "rules")
 
 
 def pack_folder() -> Path:
     """Return the folder of the shipped packs. A wheel carries it inside the package, a checkout beside it."""
-    package = Path(__file__).resolve().parents[1]
-    folder = package / "packs"
-    return folder if folder.is_dir() else package.parent / "rules"
+    from pathlib import Path  # takes long to import, and cleaning needs none
+
+    return Path(_folder())
 
 
 @cache
 def pack_files() -> dict[str, Path]:
     """Return the shipped packs: name to file."""
-    return {path.stem: path for path in sorted(pack_folder().glob("*.yaml"))}
+    from pathlib import Path
+
+    return {name: Path(path) for name, path in pack_paths().items()}
+
+
+@cache
+def pack_paths() -> dict[str, str]:
+    """Return the shipped packs: name to the path of the file."""
+    names = sorted(name.removesuffix(".yaml") for name in os.listdir(_folder()) if name.endswith(".yaml"))
+    return {name: os.path.join(_folder(), f"{name}.yaml") for name in names}

@@ -140,9 +140,23 @@ def widen(pattern: str, *, case: bool = False) -> str | None:
     '(?is)US\\x20'
     """
     reading = _read(pattern, case)
-    if reading.unsupported or reading.widened is None:
+    if reading.unsupported or reading.widened is None or (not case and _holds_unlike(reading.widened)):
         return None
     return ("(?s)" if case and not reading.flags else "(?is)") + reading.widened
+
+
+# Letters that `regex` takes for another case of ones that RE2 has known for longer: Ɤ, ….
+_UNLIKE = (0xA7CB, 0xA7DC, 0xA7DD, 0xA7E2, 0x1DF95)
+_CODES = re.compile(r"\\x\{([0-9a-f]+)\}(?:-\\x\{([0-9a-f]+)\})?")
+
+
+def _holds_unlike(wide: str) -> bool:
+    """Tell whether a widened pattern names such a letter, alone or in a range (other than all but ASCII)."""
+    for low, high in set(_CODES.findall(wide)):
+        first, last = int(low, 16), int(high or low, 16)
+        if last < 0x10FFFF and any(first <= code <= last for code in _UNLIKE):
+            return True
+    return False
 
 
 def widened(test: Test) -> str | None:
