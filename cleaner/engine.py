@@ -145,8 +145,11 @@ def _tests(rule: Rule) -> list[Test]:
 
 
 def _only_once(rule: Rule) -> bool:
-    """Tell whether a rule has one turn: it flags, or replaces, or counts lines, of which some are gone by the next."""
-    return rule.action in ("flag", "replace") or any(test.key in ("above", "below", "around") for test in _tests(rule))
+    """Tell whether a rule has one turn: it flags, or replaces, or counts lines, of which it may have taken some by the next."""
+    counted = {test.key for test in _tests(rule)} & {"above", "below", "around"}
+    edge = rule.run.edge if rule.run is not None else None
+    untouched = {"start": {"below"}, "end": {"above"}}.get(edge or "", set())  # where a rule to an edge takes nothing
+    return rule.action in ("flag", "replace") or not counted <= untouched
 
 
 def _creeps(rule: Rule) -> bool:
