@@ -366,6 +366,16 @@ def test_a_profile_changes_nothing(quiet: Path, tmp_path: Path, monkeypatch: pyt
 # ------------------------------------------------------------------ again
 
 
+def test_progress_tells_what_an_earlier_run_did(quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = own_copy(quiet, tmp_path, "quiet")
+    monkeypatch.chdir(work)
+    (work / "in" / "new.txt").write_text("He left.\nShare\n", encoding="utf-8")
+    steps: list[batch.Step] = []
+    batch.run(Cleaner.from_file("t.yaml"), ["in"], "quiet", steps.append, options=OPTIONS, jobs=0)
+    assert steps[-1].documents - steps[0].reused_documents >= 1
+    assert steps[0].documents == steps[0].reused_documents > 2_000
+
+
 def test_nothing_is_done_twice(quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     work = own_copy(quiet, tmp_path, "quiet")
     monkeypatch.chdir(work)

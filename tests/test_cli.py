@@ -217,6 +217,27 @@ def test_help_imports_nothing_slow() -> None:
     assert (done.returncode, done.stderr.decode().strip()) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("package", "name", "extra"), [("pyarrow", "b.parquet", "parquet"), ("zstandard", "b.jsonl.zst", "zstd")]
+)
+def test_a_missing_package_is_told_before_anything_is_written(
+    tmp_path: Path, package: str, name: str, extra: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text(FIRST, encoding="utf-8")
+    (tmp_path / "in" / name).write_bytes(b"")
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; from cleaner.cli import main\n"
+        "sys.exit(main(['run', 'in', '-o', 'out']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, check=False
+    )
+    told = done.stderr.decode()
+    assert (done.returncode, name in told, f"cleaner[{extra}]" in told) == (2, True, True), told
+    assert not (tmp_path / "out").exists()
+
+
 # ------------------------------------------------------------------ diff
 
 PLAIN = f"""--- in/a.txt: 2 edits, 7 of {len(DIRTY)} characters removed

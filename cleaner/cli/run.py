@@ -228,7 +228,8 @@ def speed(step: Step) -> str:
     seconds = max(step.seconds, 1e-3)
     removed = (step.chars - step.clean_chars) / step.chars if step.chars else 0.0
     megabytes = (step.bytes - step.reused) / 1e6 / seconds
-    return f"{step.documents / seconds:,.0f} docs/s, {megabytes:.1f} MB/s, {removed:.1%} removed"
+    documents = step.documents - step.reused_documents
+    return f"{documents / seconds:,.0f} docs/s, {megabytes:.1f} MB/s, {removed:.1%} removed"
 
 
 def print_summary(summary: Summary) -> None:

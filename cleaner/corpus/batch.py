@@ -29,7 +29,7 @@ from cleaner.corpus.files import (
     quarantine_of,
     walk,
 )
-from cleaner.corpus.formats import FORMATS
+from cleaner.corpus.formats import FORMATS, check_packages
 from cleaner.corpus.journal import (
     FailureRow,
     JoinRow,
@@ -50,7 +50,7 @@ from cleaner.corpus.plan import Cut, Options, Task, cut, is_surveyed
 from cleaner.corpus.pool import Context, Job, Lost, available, run_jobs
 from cleaner.corpus.records import Fields, Input, Record
 from cleaner.corpus.store import is_remote, remove, remove_folder, size_of, write_whole
-from cleaner.corpus.streams import InputError, open_sink
+from cleaner.corpus.streams import InputError, open_sink, split_name
 from cleaner.corpus.work import (
     Check,
     Done,
@@ -144,7 +144,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Progress: how much is done, of how much; `reused` bytes were done by an earlier run."""
+    """Progress: how much is done, of how much; `reused` bytes, and documents, were done by an earlier run."""
 
     bytes: int
     total_bytes: int
@@ -154,6 +154,7 @@ class Step:
     chars: int
     clean_chars: int
     reused: int
+    reused_documents: int
     seconds: float
 
 
@@ -171,6 +172,7 @@ class _Progress:
     chars: int = 0
     clean_chars: int = 0
     reused: int = 0
+    reused_documents: int = 0
     seconds: float = 0.0  # of all workers
     audit_seconds: float = 0.0
     spent: dict[tuple[str, str], float] = field(default_factory=dict)  # seconds of all workers, by stage and rule
@@ -186,7 +188,9 @@ class _Progress:
 
     def add(self, row: TaskRow, *, reused: bool = False) -> None:
         self.bytes += row.bytes
-        self.reused += row.bytes if reused else 0
+        if reused:
+            self.reused += row.bytes
+            self.reused_documents += row.documents
         self.files += 0 if row.part and row.end is not None else len(row.files)
         self.documents += row.documents
         self.chars += row.chars
@@ -205,6 +209,7 @@ class _Progress:
                     self.chars,
                     self.clean_chars,
                     self.reused,
+                    self.reused_documents,
                     time.monotonic() - self.begun,
                 )
             )
@@ -230,10 +235,18 @@ def run(
     and `OSError` where the output cannot be written.
     """
     options = options or Options()
-    found = find(inputs)
+    found = _find_all(inputs)
     prepare_output(out, inputs, again=True)
     with lock(out):
         return _run(cleaner, found, out, on_progress, options, jobs, on_note or (lambda message: None), profile)
+
+
+def _find_all(inputs: Sequence[str]) -> Found:
+    """Return the files to clean; raise `InputError` before anything is written where one needs a package that is missing."""
+    found = find(inputs)
+    for name in {split_name(source.name): source.name for source in found.sources}.values():
+        check_packages(name)
+    return found
 
 
 def _run(
@@ -527,7 +540,7 @@ def rehearse(
     Raises `InputError` for inputs that cannot be.
     """
     options = options or Options()
-    found = find(inputs)
+    found = _find_all(inputs)
     tasks = list(cut(found.sources, options, _surveys(found.sources, options, jobs, Journal())))
     limit = None
     if sample is not None:

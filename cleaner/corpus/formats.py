@@ -19,6 +19,7 @@ import msgspec
 
 from cleaner.corpus.records import Fields, Input, Record, Writer
 from cleaner.corpus.streams import (
+    CODECS,
     MAX_RECORD,
     Damage,
     InputError,
@@ -37,6 +38,7 @@ __all__ = [
     "Input",
     "Record",
     "Writer",
+    "check_packages",
     "decode",
     "format_of",
     "is_corpus_file",
@@ -786,6 +788,17 @@ def _look_up(name: str) -> Format | None:
     if not codec:
         return found
     return found if found is not None and found.compressed else COMPRESSED_FORMATS.get(suffix)
+
+
+def check_packages(name: str) -> None:
+    """Raise `InputError` where the package for a file's format or compression is missing; it says which."""
+    try:
+        if format_of(name) is _PARQUET:
+            import cleaner.corpus.parquet  # noqa: F401
+        if codec := split_name(name)[1]:
+            CODECS[codec].errors()
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
 def format_of(name: str) -> Format:
