@@ -6,14 +6,12 @@ Everything that is compared is measured in turn, round after round, in processor
 import dataclasses
 import gc
 import random
-import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import startup
 from rules_check import pack, word
 from texts import LEFTOVERS
 
@@ -29,7 +27,6 @@ PHRASES = ("is", "starts", "ends", "has")
 LINES = 100_000  # of the text with repetitions
 REPEATED = (0, 100, 1_000, 10_000, 100_000)
 LONG = 20  # MB that are gone over twice
-ROOT = Path(__file__).parents[1]
 NO_GUARD = "extends: [default]\nguard: 100%\nrules: []\n"
 DUPLICATES = """\
 guard: 100%
@@ -264,19 +261,8 @@ def plot(found: Curves, folder: Path) -> list[Path]:
 # ------------------------------------------------------------------ cases
 
 
-def child_seconds(code: str, rounds: int) -> float:
-    """Return the processor time that Python takes for `code`, in a process of its own: the lowest, for others only add."""
-    spent = []
-    for _ in range(rounds):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-    return min(spent)
-
-
 def cases(texts: Sequence[str], *, quick: bool = False) -> dict[str, float]:
-    """Return ratios of speeds (over 1: faster), and seconds of processor time to start."""
+    """Return ratios of speeds (over 1: faster), and milliseconds of processor time to start."""
     rounds = 1 if quick else 3
     some = texts[:12] if quick else texts[::4]
     default = Cleaner("default")
@@ -317,13 +303,6 @@ def cases(texts: Sequence[str], *, quick: bool = False) -> dict[str, float]:
     for name in ("every line a leftover", "every line a leftover, guard off"):
         found[f"{name} / natural, in lines a second"] = speeds[name] / natural * shorter
 
-    repeats = 1 if quick else 15
-    bare = child_seconds("pass", repeats)
-    child_seconds("from cleaner import Cleaner; Cleaner()", 1)  # whatever it keeps for next time
-    for name, code in (
-        ("seconds of `import cleaner` above bare Python", "import cleaner"),
-        ("seconds of `cleaner --help` above bare Python", "from cleaner.cli import main; main(['--help'])"),
-        ("seconds to a ready Cleaner() above bare Python", "from cleaner import Cleaner; Cleaner()"),
-    ):
-        found[name] = child_seconds(code, repeats) - bare
+    for name, milliseconds in startup.measure(1 if quick else 9).items():
+        found[f"{name}, ms" + ("" if name == startup.BARE else " above that")] = milliseconds
     return {name: round(value, 3) for name, value in found.items()}

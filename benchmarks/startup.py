@@ -22,6 +22,7 @@ MEASURED = {
     "and a first text": "from cleaner import Cleaner; Cleaner()('The mayor left.\\n\\nShare\\n')",
 }
 COLD = "from cleaner import Cleaner; Cleaner()"
+BARE = "python -c pass"
 
 
 def seconds(code: str, environment: dict[str, str]) -> float:
@@ -32,10 +33,8 @@ def seconds(code: str, environment: dict[str, str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=9, help="processes for each figure")
-    times = parser.parse_args().times
+def measure(times: int) -> dict[str, float]:
+    """Return the median CPU milliseconds, of so many processes each, of bare Python and, above that, of what is measured."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         environment |= {"CLEANER_CACHE": f"{folder}/cache", "PYTHONPYCACHEPREFIX": f"{folder}/compiled"}
@@ -53,9 +52,15 @@ def main() -> None:
             for _ in range(times)
         ]
     bare, *medians = (1_000 * statistics.median(column) for column in zip(*rounds, strict=True))
-    print(f"{'python -c pass':30}{bare:6.0f} ms")
-    for name, median in zip([*MEASURED, "a ready Cleaner(), no cache"], medians, strict=True):
-        print(f"{name:30}{median - bare:+6.0f} ms")
+    names = [*MEASURED, "a ready Cleaner(), no cache"]
+    return {BARE: bare, **{name: median - bare for name, median in zip(names, medians, strict=True)}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=9, help="processes for each figure")
+    for name, milliseconds in measure(parser.parse_args().times).items():
+        print(f"{name:30}{milliseconds:{'' if name == BARE else '+'}6.0f} ms")
 
 
 if __name__ == "__main__":
