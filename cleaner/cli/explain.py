@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cleaner.cli.common import (
+    Piece,
     aligned,
     clip,
     color_option,
@@ -26,7 +27,6 @@ from cleaner.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from cleaner.cli.common import Piece
     from cleaner.corpus.records import Fields
     from cleaner.explain import Explanation, Verdict
 
@@ -102,7 +102,6 @@ def explain(
 
 def find_document(path: str, document: str | None, fields: Fields) -> Piece:
     """Return the document of a file, the one that is called `document` where it holds many."""
-    from cleaner.cli.common import Piece
     from cleaner.corpus.formats import decode, format_of, is_corpus_file
 
     if not is_corpus_file(path):

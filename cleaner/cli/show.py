@@ -79,9 +79,9 @@ def _at(place: Place) -> str:
 
 def is_shipped(file: str) -> bool:
     """Say whether a file is a shipped pack, whose name says enough."""
-    from cleaner.rules import pack_files
+    from cleaner.rules.packs import pack_paths
 
-    return file in map(str, pack_files().values())
+    return file in pack_paths().values()
 
 
 def _name_lines(name: str, node: Node) -> Iterator[str]:
