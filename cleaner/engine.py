@@ -7,6 +7,7 @@ coordinates of the original. No file is read here.
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter
@@ -114,6 +115,7 @@ class _Compiled:
     options: Any
     priority: tuple[int, int, str]  # lower risk, later layer, id
     once: bool  # not asked again when lines have gone
+    counts: bool  # nor, if it has taken any: it counts lines, and may have taken some of them
     creeps: bool  # asked again when lines have gone, it could eat its way through a text
     passages: bool  # drops passages that stand earlier in the text: nothing is lost, even if that is half of it
     units: Kind  # what the match looks at; a span rule looks at lines
@@ -133,7 +135,8 @@ def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
         find_spans(locator) if locator is not None else None,
         options,
         (RISKS.index(rule.risk), -rule.layer, rule.name),
-        _only_once(rule),
+        rule.action in ("flag", "replace"),
+        _counts(rule),
         _creeps(rule),
         any(test.key == "duplicate" and test.value.passage is not None for test in own_tests(rule.match)),
         "line" if rule.unit == "span" else rule.unit,
@@ -144,12 +147,33 @@ def _tests(rule: Rule) -> list[Test]:
     return [*inner_tests(rule.match), *inner_tests(rule.unless), *inner_tests(rule.run.then if rule.run else None)]
 
 
-def _only_once(rule: Rule) -> bool:
-    """Tell whether a rule has one turn: it flags, or replaces, or counts lines, of which it may have taken some by the next."""
-    counted = {test.key for test in _tests(rule)} & {"above", "below", "around"}
+def _counts(rule: Rule) -> bool:
+    """Tell whether a rule counts lines of which it may itself take some."""
     edge = rule.run.edge if rule.run is not None else None
     untouched = {"start": {"below"}, "end": {"above"}}.get(edge or "", set())  # where a rule to an edge takes nothing
-    return rule.action in ("flag", "replace") or not counted <= untouched
+    counted = [test.value for test in _tests(rule) if test.key in {"above", "below", "around"} - untouched]
+    if rule.run is None and rule.match is not None:  # what it takes may be too short for what it counts
+        _, most = _word_range(rule.match)
+        counted = [nearby for nearby in counted if _word_range(nearby.match)[0] <= most]
+    return bool(counted)
+
+
+def _word_range(test: Test) -> tuple[float, float]:
+    """Return how few and how many words a unit that passes can have, as far as that can be told."""
+    match test.key:
+        case "words":
+            return test.value.low, test.value.high
+        case "is":
+            return 0, max((word_count(phrase.text) for phrase in test.value), default=math.inf)
+        case "use":
+            return _word_range(test.value)
+        case "all":
+            low, high = zip(*map(_word_range, test.value), strict=True)
+            return max(low), min(high)
+        case "any":
+            low, high = zip(*map(_word_range, test.value), strict=True)
+            return min(low), max(high)
+    return 0, math.inf
 
 
 def _creeps(rule: Rule) -> bool:
@@ -266,6 +290,7 @@ class _Work:
     removed_words: int = 0
     spent: Counter[str] = field(default_factory=Counter)  # words that rules with a budget removed
     over: set[str] = field(default_factory=set)  # rules that wanted more than their budget
+    done: set[str] = field(default_factory=set)  # rules that count lines and have taken some
     gaps: list[tuple[int, str]] = field(default_factory=list)  # where creeping rules took text, in those coordinates
     steps: list[Step] | None = None  # filled only where somebody asks why
     laps: Laps | None = None  # and only where somebody asks what takes long
@@ -458,7 +483,10 @@ class Cleaner:
         if laps is not None:
             laps.add("scan")
         for compiled in awake:
-            if compiled.rule.action == "keep" or (again and compiled.once) or (only and compiled.rule.name not in only):
+            rule = compiled.rule
+            if rule.action == "keep" or (again and compiled.once) or rule.name in work.done:
+                continue
+            if only and rule.name not in only:
                 continue
             if compiled.rule.action == "flag":
                 self._flag(work, compiled)
@@ -472,6 +500,7 @@ class Cleaner:
             wishes = [wish for wish in wishes if not _goes_on(work, wish)]
         snapshot, edits, kept = work.snapshot, work.edits, work.kept
         chosen = _carry_out(work, phase, wishes) if wishes else []
+        work.done.update(wish.rule.rule.name for wish in chosen if wish.rule.counts)
         if laps is not None:
             laps.add("settle")
         if work.steps is not None and not (again and not chosen):
