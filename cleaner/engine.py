@@ -21,7 +21,17 @@ import msgspec
 from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore, splice
 from cleaner.matching.duplicates import repeated
 from cleaner.matching.phrases import primary_language
-from cleaner.matching.predicates import DUPLICATE_OF, Check, Evidence, Scan, Span, compile_test, find_spans
+from cleaner.matching.predicates import (
+    DUPLICATE_OF,
+    Check,
+    Evidence,
+    Scan,
+    Span,
+    compile_test,
+    counted,
+    find_spans,
+    may_pass,
+)
 from cleaner.matching.runs import grow
 from cleaner.matching.scan import Hits, Scanner, build_scanner
 from cleaner.matching.units import Kind, Units, document_unit, line_units, paragraph_units
@@ -372,8 +382,10 @@ class Cleaner:
         for rule in self._compiled:
             if rule.match is not None:
                 self._of_kind.setdefault(rule.units, []).append(rule)
+        # What rules count nearby is scanned for as well: behind the rules, in this order.
+        self._counted = {kind: _counted_by(rules) for kind, rules in self._of_kind.items()}
         self._scanners: dict[Kind, Scanner] = {
-            kind: build_scanner([_scan_of(rule) for rule in rules], kind, accelerate=accelerate)
+            kind: build_scanner([*map(_scan_of, rules), *self._counted[kind].values()], kind, accelerate=accelerate)
             for kind, rules in self._of_kind.items()
         }
         # Rules that only repeated units can pass, which the scanner cannot know.
@@ -533,6 +545,8 @@ class Cleaner:
             if kind not in snapshot.hits:
                 snapshot.hits[kind] = scanner.hits(units)
             found = scanner.candidates(units, snapshot.hits[kind])
+            for place, sums in enumerate(self._counted[kind], len(self._of_kind[kind])):
+                units.cache[may_pass(sums)] = frozenset(found.pop(place, ()))
             for place, of in self._repeating[kind]:
                 if some := repeated(units, of):
                     found[place] = some
@@ -645,6 +659,12 @@ def _is_of(host: str, sites: Iterable[str]) -> bool:
 
 def _rebuild(configuration: Configuration, accelerate: bool, time_limit: float) -> Cleaner:
     return Cleaner.from_configuration(configuration, accelerate=accelerate, time_limit=time_limit)
+
+
+def _counted_by(rules: Iterable[_Compiled]) -> dict[str, Scan]:
+    """Return how the units are found that rules count above or below others, by the name of the sums."""
+    checks = [check for rule in rules for check in (rule.match, rule.unless, rule.then) if check is not None]
+    return {sums: scan for check in checks for sums, scan in counted(check).items()}
 
 
 def _scan_of(compiled: _Compiled) -> Scan | None:

@@ -23,7 +23,7 @@ from cleaner.text import ends_sentence, link_spans
 if TYPE_CHECKING:
     import regex
 
-__all__ = ["DUPLICATE_OF", "Check", "Evidence", "Scan", "Span", "compile_test", "find_spans"]
+__all__ = ["DUPLICATE_OF", "Check", "Evidence", "Scan", "Span", "compile_test", "counted", "find_spans", "may_pass"]
 
 Evidence = Mapping[str, Any]
 # Evidence under this key is the start of the unit that is repeated (an offset in the snapshot); the engine
@@ -175,7 +175,7 @@ def _full_stop(test: Test) -> Check:
     wanted: bool = test.value
     return Check(
         "full_stop",
-        1.0,
+        0.3,
         lambda units, index: {"full_stop": wanted} if ends_sentence(units.texts[index]) is wanted else None,
         test=test,
     )
@@ -229,24 +229,47 @@ def _neighbour(test: Test) -> Check:
     return Check(test.key, 2.0 + inner.cost, run, scan, (inner,), test)
 
 
+def _sums(nearby: Nearby) -> str:
+    # Every unit is asked once a snapshot: rules that count units by the same name share the sums.
+    asked = nearby.match.value if nearby.match.key == "use" else nearby.match
+    return f"passing {asked!r}"
+
+
+def may_pass(sums: str) -> str:
+    """Return the key of `Units.cache` for the indices of the units that may pass what these sums count."""
+    return f"may be {sums}"
+
+
+def counted(check: Check) -> dict[str, Scan]:
+    """Return how the units that a check counts nearby are found, by the name of the sums; nothing for what any unit may pass."""
+    found = {name: scan for part in check.parts for name, scan in counted(part).items()}
+    if check.key in ("above", "below", "around") and check.test is not None and check.parts[0].scan is not None:
+        found[_sums(check.test.value)] = check.parts[0].scan
+    return found
+
+
 def _nearby(test: Test) -> Check:
     nearby: Nearby = test.value
     inner = compile_test(nearby.match)
     key, low, high, share = test.key, nearby.count.low, nearby.count.high, nearby.count.share
     above, below = key != "below", key != "above"
-    # Every unit is asked once a snapshot: rules that count units by the same name share the sums.
-    asked = nearby.match.value if nearby.match.key == "use" else nearby.match
-    sums = f"passing {asked!r}"
+    sums = _sums(nearby)
+
+    def passed_until(units: Units, end: int) -> list[int]:
+        """Return the sums, known at least for the units before `end`."""
+        passed: list[int] = units.cache.setdefault(sums, [0])
+        if len(passed) <= end:
+            some = units.cache.get(may_pass(sums))
+            for at in range(len(passed) - 1, end):
+                asked = some is None or at in some
+                passed.append(passed[-1] + (asked and inner.run(units, at) is not None))
+        return passed
 
     def run(units: Units, index: int) -> Evidence | None:
-        size = len(units.texts)
-        passed: list[int] | None = units.cache.get(sums)
-        if passed is None:
-            passing = (inner.run(units, at) is not None for at in range(size))
-            passed = units.cache[sums] = list(accumulate(passing, initial=0))
-        first, last = 0, size
+        first, last = 0, len(units.texts)
         if nearby.within is not None:
-            first, last = max(0, index - nearby.within), min(size, index + 1 + nearby.within)
+            first, last = max(0, index - nearby.within), min(last, index + 1 + nearby.within)
+        passed = passed_until(units, index if key == "above" else last)
         count = (passed[index] - passed[first] if above else 0) + (passed[last] - passed[index + 1] if below else 0)
         if not share:
             return {key: count} if low <= count <= high else None
@@ -255,7 +278,7 @@ def _nearby(test: Test) -> Check:
         return {key: round(value, 3)} if low <= value <= high else None
 
     # After what looks at one unit: most texts never need the sums.
-    return Check(key, 4.0, run, parts=(inner,), test=test)
+    return Check(key, 4.0 + inner.cost, run, parts=(inner,), test=test)
 
 
 def _duplicate(test: Test) -> Check:
