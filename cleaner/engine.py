@@ -162,7 +162,7 @@ def _counts(rule: Rule) -> bool:
     edge = rule.run.edge if rule.run is not None else None
     untouched = {"start": {"below"}, "end": {"above"}}.get(edge or "", set())  # where a rule to an edge takes nothing
     counted = [test.value for test in _tests(rule) if test.key in {"above", "below", "around"} - untouched]
-    if rule.run is None and rule.match is not None:  # what it takes may be too short for what it counts
+    if counted and rule.run is None and rule.match is not None:  # what it takes may be too short for what it counts
         _, most = _word_range(rule.match)
         counted = [nearby for nearby in counted if _word_range(nearby.match)[0] <= most]
     return bool(counted)
@@ -500,14 +500,14 @@ class Cleaner:
                 continue
             if only and rule.name not in only:
                 continue
-            if compiled.rule.action == "flag":
+            if rule.action == "flag":
                 self._flag(work, compiled)
-            elif compiled.rule.action == "fix":
+            elif rule.action == "fix":
                 wishes.extend(self._fixes(work, compiled))
             else:
                 wishes.extend(self._matches(work.snapshot, compiled))
             if laps is not None:
-                laps.add(phase, compiled.rule.name)
+                laps.add(phase, rule.name)
         if again:
             wishes = [wish for wish in wishes if not _goes_on(work, wish)]
         snapshot, edits, kept = work.snapshot, work.edits, work.kept

@@ -47,6 +47,7 @@ class Check:
     """A compiled test.
 
     `cost` orders what is tried first, `parts` are the checks inside, and `scan` is None where any unit may pass.
+    `sums` names what a check counts nearby: those that count the same share it.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Check:
     parts: tuple[Check, ...] = ()
     test: Test | None = None
     repeats: Duplicate | None = None  # only a unit that repeats so can pass
+    sums: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,12 +230,6 @@ def _neighbour(test: Test) -> Check:
     return Check(test.key, 2.0 + inner.cost, run, scan, (inner,), test)
 
 
-def _sums(nearby: Nearby) -> str:
-    # Every unit is asked once a snapshot: rules that count units by the same name share the sums.
-    asked = nearby.match.value if nearby.match.key == "use" else nearby.match
-    return f"passing {asked!r}"
-
-
 def may_pass(sums: str) -> str:
     """Return the key of `Units.cache` for the indices of the units that may pass what these sums count."""
     return f"may be {sums}"
@@ -242,8 +238,8 @@ def may_pass(sums: str) -> str:
 def counted(check: Check) -> dict[str, Scan]:
     """Return how the units that a check counts nearby are found, by the name of the sums; nothing for what any unit may pass."""
     found = {name: scan for part in check.parts for name, scan in counted(part).items()}
-    if check.key in ("above", "below", "around") and check.test is not None and check.parts[0].scan is not None:
-        found[_sums(check.test.value)] = check.parts[0].scan
+    if check.sums and check.parts[0].scan is not None:
+        found[check.sums] = check.parts[0].scan
     return found
 
 
@@ -252,7 +248,9 @@ def _nearby(test: Test) -> Check:
     inner = compile_test(nearby.match)
     key, low, high, share = test.key, nearby.count.low, nearby.count.high, nearby.count.share
     above, below = key != "below", key != "above"
-    sums = _sums(nearby)
+    # Every unit is asked once a snapshot: rules that count units by the same name share the sums.
+    asked = nearby.match.value if nearby.match.key == "use" else nearby.match
+    sums = f"passing {asked!r}"
 
     def passed_until(units: Units, end: int) -> list[int]:
         """Return the sums, known at least for the units before `end`."""
@@ -277,7 +275,7 @@ def _nearby(test: Test) -> Check:
         return {key: round(value, 3)} if low <= value <= high else None
 
     # After what looks at one unit: most texts never need the sums.
-    return Check(key, 4.0 + inner.cost, run, parts=(inner,), test=test)
+    return Check(key, 4.0 + inner.cost, run, parts=(inner,), test=test, sums=sums)
 
 
 def _duplicate(test: Test) -> Check:
