@@ -135,10 +135,11 @@ def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
     options = _options(rule, problems) if rule.action == "fix" else None
     if rule.action == "fix" and options is None:
         return None
+    tests = _tests(rule)
     locator = span_locator(rule.match) if rule.unit == "span" and rule.match is not None else None
     return _Compiled(
         rule,
-        _phase(rule),
+        _phase(rule, tests),
         compile_test(rule.match) if rule.match is not None else None,
         compile_test(rule.unless) if rule.unless is not None else None,
         compile_test(rule.run.then) if rule.run is not None and rule.run.then is not None else None,
@@ -146,8 +147,8 @@ def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
         options,
         (RISKS.index(rule.risk), -rule.layer, rule.name),
         rule.action in ("flag", "replace"),
-        _counts(rule),
-        _creeps(rule),
+        _counts(rule, tests),
+        _creeps(rule, tests),
         any(test.key == "duplicate" and test.value.passage is not None for test in own_tests(rule.match)),
         "line" if rule.unit == "span" else rule.unit,
     )
@@ -157,11 +158,11 @@ def _tests(rule: Rule) -> list[Test]:
     return [*inner_tests(rule.match), *inner_tests(rule.unless), *inner_tests(rule.run.then if rule.run else None)]
 
 
-def _counts(rule: Rule) -> bool:
+def _counts(rule: Rule, tests: Sequence[Test]) -> bool:
     """Tell whether a rule counts lines of which it may itself take some."""
     edge = rule.run.edge if rule.run is not None else None
     untouched = {"start": {"below"}, "end": {"above"}}.get(edge or "", set())  # where a rule to an edge takes nothing
-    counted = [test.value for test in _tests(rule) if test.key in {"above", "below", "around"} - untouched]
+    counted = [test.value for test in tests if test.key in {"above", "below", "around"} - untouched]
     if counted and rule.run is None and rule.match is not None:  # what it takes may be too short for what it counts
         _, most = _word_range(rule.match)
         counted = [nearby for nearby in counted if _word_range(nearby.match)[0] <= most]
@@ -186,18 +187,17 @@ def _word_range(test: Test) -> tuple[float, float]:
     return 0, math.inf
 
 
-def _creeps(rule: Rule) -> bool:
+def _creeps(rule: Rule, tests: Sequence[Test]) -> bool:
     """Tell whether line after line could come to pass a rule, because it stands beside the same neighbour now, or last."""
     wanted = [*inner_tests(rule.match), *inner_tests(rule.run.then if rule.run else None)]
-    return any(test.key in ("previous", "next") for test in _tests(rule)) or any(
+    return any(test.key in ("previous", "next") for test in tests) or any(
         test.key in ("first", "last") and not test.value.share for test in wanted
     )
 
 
-def _phase(rule: Rule) -> Phase:
+def _phase(rule: Rule, tests: Sequence[Test]) -> Phase:
     if rule.action == "fix":
         return OPERATIONS[rule.operation or ""].phase
-    tests = _tests(rule)
     if any(test.key == "duplicate" for test in tests):
         return "duplicate"
     if rule.run is not None:

@@ -173,10 +173,11 @@ def build_scanner(scans: Sequence[Scan | None], kind: Kind = "line", *, accelera
 def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
     """Return the automata that go over a whole text. Raises `re2.error` where a pattern is refused."""
     tests = [test for scan in scans for test, _ in scan.tests]
-    patterns = list(dict.fromkeys(_pattern(test) for test in tests if test.key in _AS_PATTERNS))
-    tails = {phrase.text: phrase for test in tests if test.key == "ends" for phrase in test.value}
-    if tails:
-        patterns.append(phrases_for_scan("ends", tuple(tails.values())))
+    patterns = list(dict.fromkeys(_pattern(test) for test in tests if test.key == "regex"))
+    for key in ("has", "ends"):  # those of all tests together: it is enough to know that there is one
+        phrases = {phrase.text: phrase for test in tests if test.key == key for phrase in test.value}
+        if phrases:
+            patterns.append(phrases_for_scan(key, tuple(phrases.values())))
     if not patterns:
         return []
     # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters.
