@@ -85,16 +85,28 @@ class Result:
         return OffsetMap.of(self.edits)
 
     def to_clean(self, offset: int) -> int:
-        """Return where the original's character at `offset` (code points) stands in the clean text."""
-        return self._offsets.to_clean(offset)
+        """Return where the original's character at `offset` (code points) stands in the clean text.
+
+        Raises `IndexError` for an offset outside the original; its length is still one.
+        """
+        return self._offsets.to_clean(_checked(offset, self.original))
 
     def to_original(self, offset: int) -> int:
-        """Return where the clean text's character at `offset` (code points) stood in the original."""
-        return self._offsets.to_original(offset)
+        """Return where the clean text's character at `offset` (code points) stood in the original.
+
+        Raises `IndexError` for an offset outside the clean text; its length is still one.
+        """
+        return self._offsets.to_original(_checked(offset, self.text))
 
     def restore(self) -> str:
         """Return the original, rebuilt from the clean text and the edits alone."""
         return restore(self.text, self.edits)
+
+
+def _checked(offset: int, text: str) -> int:
+    if not 0 <= offset <= len(text):
+        raise IndexError(f"offset {offset} is outside the text, which has {len(text)} characters")
+    return offset
 
 
 @dataclass(slots=True)
@@ -327,7 +339,13 @@ class Cleaner:
     """
 
     def __init__(self, *packs: str) -> None:
-        """Load shipped packs by name (``default`` if none is named). Raises `RuleError` for a name that is unknown."""
+        """Load shipped packs by name (``default`` if none is named).
+
+        Raises `RuleError` for a name that is unknown, `TypeError` for what is no name.
+        """
+        for name in packs:
+            if not isinstance(name, str):
+                raise TypeError(f"a pack is named by a str, as in Cleaner('news', 'legal'), not by {name!r}")
         self._set_up(load(packs or ("default",)), accelerate=True, time_limit=TIME_LIMIT)
 
     @classmethod

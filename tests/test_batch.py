@@ -188,6 +188,15 @@ def test_verify_sees_every_byte(quiet: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_verify_and_restore_name_a_part_of_the_audit_that_is_gone(quiet: Path, tmp_path: Path) -> None:
+    out = own_copy(quiet, tmp_path, "quiet") / "quiet"
+    part = sorted((out / "_audit").glob("part-*"))[0]
+    part.unlink()
+    gone = f"the audit: {part}: No such file or directory"
+    assert gone in batch.verify(str(out), jobs=0)
+    assert gone in batch.restore(str(out), str(tmp_path / "back"), jobs=0)
+
+
 def test_batches_of_small_files_come_last_and_the_smallest_at_the_end(quiet: Path, tmp_path: Path) -> None:
     steps = [0]
     clean = Cleaner.from_text(PACK)

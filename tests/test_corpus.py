@@ -460,6 +460,7 @@ def test_a_link_that_leads_nowhere_is_told(cleaner: Cleaner, folder: Write, tmp_
         (["a.txt"], ["nope"], "there is no such file or folder"),
         (["a.png"], ["."], r"no file that can be cleaned \(.txt, .text, .md, "),
         (["x/a.txt", "y/a.txt"], ["x", "y"], "would both become a.txt"),
+        (["x/a.txt"], ["x", "x"], "a.txt: the inputs hold this file twice"),
         (["x/a.txt", "y/a.txt/b.txt"], ["x", "y"], "cannot both be in one folder"),
         (["_audit/a.txt"], ["."], "the name _audit is kept for the audit"),
     ],

@@ -137,6 +137,17 @@ def test_offsets_map_both_ways() -> None:
     assert result.text[result.to_clean(10)] == "t"
     assert result.to_original(result.to_clean(11)) == 11
     assert result.to_clean(5) == 4
+    assert (result.to_clean(13), result.to_original(7)) == (7, 13)
+    for outside in (-1, 14):
+        with pytest.raises(IndexError, match=f"offset {outside} is outside the text, which has 13 characters"):
+            result.to_clean(outside)
+    with pytest.raises(IndexError, match="offset 8 is outside"):
+        result.to_original(8)
+
+
+def test_packs_are_named_one_by_one() -> None:
+    with pytest.raises(TypeError, match=r"as in Cleaner\('news', 'legal'\), not by \['news'\]"):
+        Cleaner(["news"])  # type: ignore[arg-type]
 
 
 @cache

@@ -180,6 +180,13 @@ def test_wrong_rows(tmp_path: Path, line: bytes, message: str) -> None:
     assert message in str(error.value)
 
 
+def test_file_without_rows(tmp_path: Path) -> None:
+    path = tmp_path / "gold.jsonl"
+    path.write_bytes(b"\n")
+    with pytest.raises(InputError, match=r"gold\.jsonl: holds no row"):
+        score(str(path), Cleaner.from_text(CONFIG))
+
+
 def test_damaged_file(tmp_path: Path, gold: Path) -> None:
     path = tmp_path / "cut.jsonl.gz"
     path.write_bytes(gold.read_bytes()[:-20])

@@ -157,6 +157,8 @@ def _check_names(sources: Sequence[Source]) -> None:
             first = source.name.partition("/")[0]
             use = "the audit" if first == AUDIT_FOLDER else "the quarantine"
             raise InputError(f"{source.path}: the name {first} is kept for {use}; rename it")
+        if paths.get(source.name) == source.path:
+            raise InputError(f"{source.path}: the inputs hold this file twice; name it once")
         if source.name in paths:
             both = f"{paths[source.name]} and {source.path}"
             raise InputError(f"{both} would both become {source.name}; clean them into two folders")

@@ -755,6 +755,11 @@ def _open(part: Part, file: str, check: Check, *, originals: bool) -> _Pair:
     return _Pair(file, chosen, clean, original, close)
 
 
+def _told(error: AuditError | OSError) -> str:
+    """Return an error without its number: ``out/part.jsonl.zst: No such file or directory``."""
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+
+
 def verify_part(part: Part, check: Check) -> list[str]:
     """Check what a task wrote; return what is wrong, a line each."""
     problems: list[str] = []
@@ -762,7 +767,7 @@ def verify_part(part: Part, check: Check) -> list[str]:
         for name, problem in _verify(part, check):
             problems.append(f"{name or 'the audit'}: {problem}")
     except (AuditError, OSError) as error:
-        problems.append(f"the audit: {error}")
+        problems.append(f"the audit: {_told(error)}")
     return problems
 
 
@@ -944,7 +949,7 @@ def restore_part(part: Part, check: Check, to: str) -> list[str]:
                     current.end()
                 current = _Restoring(part, check, _open(part, row.name, check, originals=False), to)
     except (AuditError, OSError) as error:
-        problems.append(f"the audit: {error}")
+        problems.append(f"the audit: {_told(error)}")
     if current is not None:
         current.end()
     return problems

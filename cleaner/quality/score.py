@@ -544,7 +544,7 @@ def score(path: str, cleaner: Cleaner, *, limit: int | None = None, samples: boo
 
     `limit` is the number of rows to take, from the first on; `samples` also collects what went and stayed wrongly, worst
     first; `jobs` is a number of processes. The report does not depend on it. Raises `OSError` where the file cannot be read,
-    `InputError` where a row is wrong.
+    `InputError` where a row is wrong, or there is none.
     """
     report = Report({"": {"all": Counts()}}, {rule.name: RuleScore() for rule in cleaner.configuration.rules})
     lost: dict[tuple[str, int], Sample] = {}
@@ -561,6 +561,8 @@ def score(path: str, cleaner: Cleaner, *, limit: int | None = None, samples: boo
                 missed.setdefault(_digest(sample.text), sample).count += 1
             report.flags.update(one.flags)
             report.failed += one.failed
+    if not report.groups[""]["all"].texts:
+        raise InputError(f"{path}: holds no row, so that there is nothing to measure")
     report.lost = _worst(lost.values())
     report.missed = _worst(missed.values())
     return report
