@@ -21,7 +21,7 @@ from cleaner.rules import Configuration, RuleError, load, load_file, pack_files
 from cleaner.rules.cache import cache_directory, without_examples
 from cleaner.rules.layers import resolve, resolve_file
 from cleaner.rules.model import Phrase, fold_phrase, inner_tests
-from cleaner.rules.patterns import widen, widened
+from cleaner.rules.patterns import openings, widen, widened
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = "The mayor left.\n\nShare\n\nNobody cheered.\n\nRead our rules\n"
@@ -132,6 +132,8 @@ def test_what_is_known_of_a_text_does_not_outlive_it() -> None:
         assert test.widened is not None
         assert widened(test) == widen(test.value, case=test.case)
         assert widened(replace(test, value="a+", case=True)) == widen("a+", case=True)
+        assert test.openings == openings(replace(test))
+        assert openings(replace(test, value="a+", case=True)) == ("(?s)(?:a)+",)
 
 
 def test_a_warm_start_reads_no_yaml(cache: Path) -> None:

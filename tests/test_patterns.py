@@ -7,12 +7,15 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from cleaner.rules import model
+from cleaner.rules.nodes import Place
 from cleaner.rules.patterns import (
     LONGEST_PATTERN,
     PatternError,
     compile_pattern,
     expand,
     nested_quantifier,
+    openings,
     template_groups,
     widen,
 )
@@ -163,6 +166,10 @@ USABLE = [
     "(?x) a  # a comment\n b",
     "[[:alpha:]]",
 ]
+
+
+def openings_of(pattern: str, case: bool) -> list[str]:
+    return list(openings(model.Test("regex", pattern, Place("here", 1, 1), case)))
 
 
 @pytest.mark.parametrize("pattern", NESTED)
@@ -316,6 +323,8 @@ def test_widened_pattern_misses_nothing(pattern: str, text: str, case: bool) -> 
     accelerator = re2.compile(widened, options)
     if hit:
         assert accelerator.search(text), widened
+        begun = openings_of(pattern, case)
+        assert any(re2.compile(one, options).search(text) for one in begun), begun
 
 
 @settings(max_examples=1000)
@@ -328,6 +337,8 @@ def test_widened_pattern_finds_what_is_written(pattern: str, data: st.DataObject
     widened = widen(pattern, case=case)
     if widened is not None and found(pattern, text, case):
         assert re2.search(widened, text), (widened, text)
+        begun = openings_of(pattern, case)
+        assert any(re2.search(one, text) for one in begun), (begun, text)
 
 
 @pytest.mark.parametrize(
@@ -356,6 +367,24 @@ def test_widened_pattern_finds_what_is_written(pattern: str, data: st.DataObject
 )
 def test_widened(pattern: str, case: bool, widened: str | None) -> None:
     assert widen(pattern, case=case) == widened
+
+
+@pytest.mark.parametrize(
+    ("pattern", "openings"),
+    [
+        ("share", ["(?s)share"]),
+        ("^submitted .{1,40} by", [r"(?s)^submitted\x20"]),
+        ("^(?:submitted|put) .{1,40} by all of them", [r"(?s)^(?:submitted|put)\x20(?:.)+\x20by\x20all\x20of\x20them"]),
+        ("^(?:by )?(?:submission|publication) of", ["(?s)^(?:(?:by\\x20)){0,1}(?:submission|publication)"]),
+        ("a{8}b{4}c", ["(?s)(?:a)+(?:b){4,4}"]),
+        ("[a-z]{20}c", [r"(?s)(?:[\x{61}-\x{7a}])+c"]),
+        ("^submission of|publication", [r"(?s)^submission\x20of", "(?s)publication"]),
+        ("submission(?=s)s", ["(?s)submission"]),
+        ("a(*SKIP)b", []),
+    ],
+)
+def test_openings(pattern: str, openings: list[str]) -> None:
+    assert openings_of(pattern, True) == openings
 
 
 def test_most_patterns_can_be_widened() -> None:

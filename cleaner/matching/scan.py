@@ -17,7 +17,7 @@ from cleaner.matching.phrases import Owner, PhraseIndex, index_phrases, phrases_
 from cleaner.matching.predicates import Scan
 from cleaner.matching.units import Kind, Units
 from cleaner.rules.model import Test
-from cleaner.rules.patterns import widened
+from cleaner.rules.patterns import MARKS_FIRST, openings, widened
 from cleaner.text import UNUSUAL, fold
 
 try:
@@ -173,7 +173,7 @@ def build_scanner(scans: Sequence[Scan | None], kind: Kind = "line", *, accelera
 def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
     """Return the automata that go over a whole text. Raises `re2.error` where a pattern is refused."""
     tests = [test for scan in scans for test, _ in scan.tests]
-    patterns = list(dict.fromkeys(_pattern(test) for test in tests if test.key == "regex"))
+    patterns = list(dict.fromkeys(begun for test in tests if test.key == "regex" for begun in openings(test)))
     for key in ("has", "ends"):  # those of all tests together: it is enough to know that there is one
         phrases = {phrase.text: phrase for test in tests if test.key == key for phrase in test.value}
         if phrases:
@@ -183,7 +183,15 @@ def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
     # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters.
     tied = [pattern for pattern in patterns if re.match(r"(?:\(\?\w+\))?\^", pattern)]
     free = [f"[{UNUSUAL}]", _CASED, *(pattern for pattern in patterns if pattern not in tied)]
-    return [re2.compile("(?m)" + "|".join(map(_scoped, some)), _options(kind)) for some in (free, tied) if some]
+    return [re2.compile(f"(?m){_any_of(some)}", _options(kind)) for some in (free, tied) if some]
+
+
+def _any_of(patterns: Sequence[str]) -> str:
+    """Return one pattern that matches where one of these does; the marks that many begin with are said once."""
+    marked = sorted(one.replace(MARKS_FIRST, "", 1) for one in patterns if _split(one)[1].startswith(MARKS_FIRST))
+    others = [one for one in patterns if not _split(one)[1].startswith(MARKS_FIRST)]
+    behind = [f"{MARKS_FIRST}(?:{'|'.join(map(_scoped, marked))})"] if marked else []
+    return "|".join([*map(_scoped, others), *behind])
 
 
 def _is_taken(scan: Scan) -> bool:
@@ -221,8 +229,14 @@ def _pattern(test: Test) -> str:
 
 def _scoped(pattern: str) -> str:
     """Return a pattern with flags at its head as one that can be part of another."""
-    flags, _, text = pattern.partition(")") if pattern.startswith("(?") else ("", "", pattern)
+    flags, text = _split(pattern)
     return f"(?i:{text})" if "i" in flags else f"(?:{text})"
+
+
+def _split(pattern: str) -> tuple[str, str]:
+    """Return the flags at the head of a pattern, and the rest."""
+    flags, _, text = pattern.partition(")") if pattern.startswith("(?") else ("", "", pattern)
+    return flags, text
 
 
 def _options(kind: Kind | None = None) -> Any:

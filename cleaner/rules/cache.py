@@ -24,7 +24,7 @@ from cleaner.rules.carry import TYPES
 from cleaner.rules.model import Configuration, Phrase, Test, fold_phrase
 from cleaner.rules.nodes import LARGEST_FILE, Place
 from cleaner.rules.packs import pack_paths
-from cleaner.rules.patterns import widened
+from cleaner.rules.patterns import openings, widened
 
 if TYPE_CHECKING:
     from cleaner.rules.layers import Resolved
@@ -214,13 +214,13 @@ def _written(value: Any, shared: _Shared) -> Any:
     """Return a value as MessagePack can say it: what is a dataclass tells its name, what is at its default is left out."""
     name = type(value).__name__
     if name in TYPES:
-        said = {"": name}
+        said: dict[str, Any] = {"": name}
         for item in _FIELDS[name]:
             inner = getattr(value, item.name)
             if item.default is MISSING or inner != item.default:
                 said[item.name] = _written(inner, shared)
         if isinstance(value, Test) and value.key == "regex":
-            said["widened"] = widened(value) or ""
+            said["widened"], said["openings"] = widened(value) or "", openings(value)
         return said
     if isinstance(value, Place):
         return shared.places.setdefault(value, len(shared.places))

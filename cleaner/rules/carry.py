@@ -29,7 +29,7 @@ _LEFT_OUT: dict[str, Any] = {"about": "", "file": _FILE, "place": Place(_FILE, 1
 
 # Fields that decide no result.
 _NO_EFFECT = frozenset(
-    "about allow examples refs tags replaced_by status file place option_places folded widened".split()
+    "about allow examples refs tags replaced_by status file place option_places folded widened openings".split()
 )
 
 

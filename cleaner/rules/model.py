@@ -125,7 +125,8 @@ class Test:
 
     The value's type follows from the key: phrases, a pattern, a range, tests. The keys ``all`` and ``any``
     hold a tuple of tests. `case` says that phrases and patterns are case-sensitive. `widened` is what
-    `cleaner.rules.patterns.widen` makes of a pattern (empty: nothing); only the cache knows it beforehand.
+    `cleaner.rules.patterns.widen` makes of a pattern (empty: nothing), and `openings` how that begins; only the cache
+    knows them beforehand.
     """
 
     key: str
@@ -133,6 +134,7 @@ class Test:
     place: Place = field(compare=False)
     case: bool = False
     widened: str | None = field(default=None, init=False, compare=False, repr=False)
+    openings: tuple[str, ...] | None = field(default=None, init=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LONGEST_PATTERN",
+    "MARKS_FIRST",
     "PatternError",
     "compile_pattern",
     "expand",
     "nested_quantifier",
+    "openings",
     "template_groups",
     "widen",
     "widened",
@@ -54,6 +56,9 @@ _CLASSES = {
     "D": (r"\x00-/:-\x7f" + _NOT_ASCII, r"\x00-/:-\x7f"),
     "S": (r"\x00-\x08\x0e-\x1f!-\x7f" + _NOT_ASCII, r"\x00-\x08\x0e-\x1b!-\x7f"),
 }
+# How most patterns that are tied to a line's start begin, `^\W*` widened.
+MARKS_FIRST = f"^(?:[{_CLASSES['W'][0]}])*"
+_ENOUGH = 10  # letters by which a first look knows a line: with fewer, more lines are looked at twice
 _PROPERTIES = {
     "l": "A-Za-z",
     "letter": "A-Za-z",
@@ -150,6 +155,20 @@ _UNLIKE = (0xA7CB, 0xA7DC, 0xA7DD, 0xA7E2, 0x1DF95)
 _CODES = re.compile(r"\\x\{([0-9a-f]+)\}(?:-\\x\{([0-9a-f]+)\})?")
 
 
+def openings(test: Test) -> tuple[str, ...]:
+    r"""Return RE2 patterns for a first look: how each alternative of `widened` begins, up to its first ten letters or so.
+
+    Patterns differ there already, and whole ones take twice as long to compile. Empty where `widened` is None.
+    """
+    if test.openings is not None:
+        return test.openings
+    wide = widen(test.value, case=test.case)
+    if wide is None:
+        return ()
+    flags = wide[: wide.index(")") + 1]
+    return tuple(flags + begun for begun in _read(test.value, test.case).openings)
+
+
 def _holds_unlike(wide: str) -> bool:
     """Tell whether a widened pattern names such a letter, alone or in a range (other than all but ASCII)."""
     for low, high in set(_CODES.findall(wide)):
@@ -176,6 +195,7 @@ class _Reading:
     verbose: bool = False
     flags: bool = False
     widened: str | None = field(default=None)
+    openings: list[str] = field(default_factory=list)
 
 
 @lru_cache(maxsize=4096)
@@ -183,7 +203,7 @@ def _read(pattern: str, case: bool) -> _Reading:
     reading = _Reading(pattern, case)
     reading.flags = bool(re.search(r"\(\?[a-zA-Z]*-?[a-zA-Z]+[:)]", pattern))
     try:
-        reading.widened, _ = _alternatives(reading)
+        reading.widened = _alternatives(reading).text
     except (IndexError, ValueError, RecursionError):
         reading.unsupported = True
     if reading.position < len(pattern):
@@ -191,24 +211,34 @@ def _read(pattern: str, case: bool) -> _Reading:
     return reading
 
 
-def _alternatives(reading: _Reading) -> tuple[str, bool]:
-    """Read up to the closing bracket; return the widened text and whether anything repeats without bound."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a pattern: its widened text, whether anything in it repeats without bound, and the fewest letters it takes."""
+
+    text: str
+    repeats: bool = False
+    letters: int = 0
+
+
+def _alternatives(reading: _Reading) -> _Part:
+    """Read up to the closing bracket."""
     reading.depth += 1
-    branches: list[str] = []
-    repeats = False
+    branches: list[_Part] = []
     while True:
-        widened, repeating = _sequence(reading)
-        branches.append(widened)
-        repeats = repeats or repeating
+        branches.append(_sequence(reading))
         if reading.pattern[reading.position : reading.position + 1] != "|":
             break
         reading.position += 1
     reading.depth -= 1
-    return "|".join(branches), repeats
+    repeats, letters = any(branch.repeats for branch in branches), min(branch.letters for branch in branches)
+    return _Part("|".join(branch.text for branch in branches), repeats, letters)
 
 
-def _sequence(reading: _Reading) -> tuple[str, bool]:
+def _sequence(reading: _Reading) -> _Part:
+    """Read up to the next bar or closing bracket."""
     pieces: list[str] = []
+    letters = 0
+    begun: int | None = None  # how many pieces have letters enough for a first look
     repeats = False
     pattern = reading.pattern
     _skip(reading)
@@ -216,9 +246,12 @@ def _sequence(reading: _Reading) -> tuple[str, bool]:
         plain = None if reading.verbose else _PLAIN.match(pattern, reading.position)
         if plain is not None:
             pieces.append(plain[0].replace(" ", r"\x20"))
+            letters += len(plain[0])
+            begun = len(pieces) if begun is None and letters >= _ENOUGH else begun
             reading.position = plain.end()
             continue
-        atom, repeating = _atom(reading)
+        part = _atom(reading)
+        atom, repeating, least = part.text, part.repeats, part.letters
         _skip(reading)
         quantifier = _QUANTIFIER.match(pattern, reading.position)
         while quantifier:
@@ -233,13 +266,18 @@ def _sequence(reading: _Reading) -> tuple[str, bool]:
                 reading.nested = place
             repeating = (repeating or (many and low != high)) and suffix != "+"
             atom = _repeated(atom, low, high)
+            least *= low
             _skip(reading)
             quantifier = _QUANTIFIER.match(pattern, reading.position)
         if _FUZZY.match(pattern, reading.position):
             _refuse(reading, "approximate matching (`{e<=1}`) has no place in a pack: it can take for ever")
         pieces.append(atom)
         repeats = repeats or repeating
-    return "".join(pieces), repeats
+        letters += least
+        begun = len(pieces) if begun is None and letters >= _ENOUGH else begun
+    if reading.depth == 1:
+        reading.openings.append("".join(pieces[:begun]))
+    return _Part("".join(pieces), repeats, letters)
 
 
 def _skip(reading: _Reading) -> None:
@@ -273,26 +311,26 @@ def _repeated(atom: str, low: int, high: int | None) -> str:
     return f"(?:{atom}){{{low},{high}}}"
 
 
-def _atom(reading: _Reading) -> tuple[str, bool]:
+def _atom(reading: _Reading) -> _Part:
     pattern, at = reading.pattern, reading.position
     character = pattern[at]
     if character == "(":
         return _group(reading)
     if character == "[":
-        return _class(reading), False
+        return _Part(_class(reading))
     if character == "\\":
-        return _escape(reading), False
+        return _Part(_escape(reading))
     reading.position += 1
     if character == "^":
-        return ("" if reading.flags else "^"), False
+        return _Part("" if reading.flags else "^")
     if character == "$":
         # Before a last line end `$` holds too, and what follows may take that line end.
         rest = pattern[reading.position :]
         last = not rest.strip(")") or (reading.depth == 1 and rest[0] == "|")
-        return (r"(?:\n?$)" if last and not reading.flags else ""), False
+        return _Part(r"(?:\n?$)" if last and not reading.flags else "")
     if character == ".":
-        return ".", False
-    return _literal(reading, ord(character)), False
+        return _Part(".")
+    return _Part(_literal(reading, ord(character)), letters=1)
 
 
 # `regex` takes the dotted and the dotless i for other cases of I and i, RE2 for letters of their own.
@@ -311,13 +349,13 @@ def _literal(reading: _Reading, code: int) -> str:
     return character if character.isascii() else f"\\x{{{code:x}}}"
 
 
-def _group(reading: _Reading) -> tuple[str, bool]:
+def _group(reading: _Reading) -> _Part:
     pattern, at = reading.pattern, reading.position
     aside = _COMMENT.match(pattern, at) or _VERB.match(pattern, at)
     if aside:
         reading.unsupported = reading.unsupported or aside[0].startswith("(*")
         reading.position = aside.end()
-        return "", False
+        return _Part("")
     if _CALL.match(pattern, at):
         _refuse(
             reading,
@@ -328,7 +366,7 @@ def _group(reading: _Reading) -> tuple[str, bool]:
         reading.unsupported = reading.unsupported or "x" in flags[1] or "f" in flags[1]
         reading.verbose = ("x" in flags[1] or reading.verbose) and "x" not in (flags[2] or "")
         reading.position = flags.end()
-        return "", False
+        return _Part("")
     opening = _GROUP.match(pattern, at)
     verbose = reading.verbose
     if opening is None or (opening[0] == "(" and pattern.startswith("(?", at)):
@@ -340,16 +378,15 @@ def _group(reading: _Reading) -> tuple[str, bool]:
         on, _, off = (opening["flags"] or "").partition("-")
         reading.unsupported = reading.unsupported or "x" in on or "f" in on
         reading.verbose = ("x" in on or verbose) and "x" not in off
-    inner, repeats = _alternatives(reading)
+    inner = _alternatives(reading)
     reading.verbose = verbose
     if pattern[reading.position] != ")":
         raise ValueError("unclosed group")
     reading.position += 1
     if opening is not None and opening["look"]:
-        return "", False
-    if opening is not None and opening[0] == "(?>":
-        repeats = False
-    return (f"(?:{inner})" if inner else ""), repeats
+        return _Part("")
+    repeats = inner.repeats and not (opening is not None and opening[0] == "(?>")
+    return _Part(f"(?:{inner.text})" if inner.text else "", repeats, inner.letters)
 
 
 def _escape(reading: _Reading) -> str:
