@@ -335,6 +335,16 @@ def test_a_set_that_runs_out_of_memory_is_noticed(monkeypatch: pytest.MonkeyPatc
         assert all(set(some) <= set(found[rule]) for rule, some in wanted.items())
 
 
+def test_a_pattern_that_re2_refuses_costs_no_other_rule_anything() -> None:
+    """RE2 counts no further than to 1,000; the beginning of the pattern it takes."""
+    long = f"^submission of {'(?:' * 4}(?:ab){{4}}{'){4}' * 4}$"
+    tests = [model.Test("regex", pattern, HERE) for pattern in (long, "^publication of")]
+    scanner = build_scanner([compile_test(test).scan for test in tests])
+    units = units_of(f"submission of {'ab' * 1024}\nsubmission of boats\npublication of boats\nboats")
+    assert list(scanner.always) == []
+    assert scanner.candidates(units) == {0: [0, 1, 2], 1: [2]}  # whatever is worth a look to anybody
+
+
 def test_without_re2_every_rule_looks_at_every_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan, "re2", None)
     units = units_of("one\nshare")

@@ -212,9 +212,12 @@ def _patterns(scans: Mapping[int, Scan]) -> _Patterns:
             if test.key in _AS_PATTERNS:
                 owners.setdefault((_pattern(test), test.key != "regex"), []).append((rule, shift))
     matcher = re2.Set.SearchSet(_options())
-    try:
-        for pattern in ("", f"[{UNUSUAL}]", _CASED, *(pattern for pattern, _ in owners)):
+    for pattern in ("", f"[{UNUSUAL}]", _CASED, *(pattern for pattern, _ in owners)):
+        try:
             matcher.Add(pattern)
+        except re2.error:  # although it took how the pattern begins: all that is worth a look is a candidate
+            matcher.Add("")
+    try:
         matcher.Compile()
     except re2.error:  # although it took each pattern on its own
         matcher = None
