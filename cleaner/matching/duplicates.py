@@ -40,14 +40,21 @@ def earlier(units: Units) -> list[int]:
 
 def repeated(units: Units, wanted: Duplicate) -> list[int]:
     """Return the indices of the units that repeat as is wanted: the one before, an earlier one, or in a passage; exactly."""
-    texts = units.stripped
-    if len(set(texts)) == len(texts):
+    if not _any_repeats(units):
         return []
     if wanted.passage is not None:
         return sorted(passage_of(units, wanted.passage))
     if wanted.of == "previous":
-        return [index for index, (before, text) in enumerate(pairwise(texts), 1) if before == text]
+        return [index for index, (before, text) in enumerate(pairwise(units.stripped), 1) if before == text]
     return _later(units)
+
+
+def _any_repeats(units: Units) -> bool:
+    """Tell whether any unit equals another; several rules ask."""
+    found: bool | None = units.cache.get("any repeats")
+    if found is None:
+        found = units.cache["any repeats"] = len(set(units.stripped)) < len(units.texts)
+    return found
 
 
 def _later(units: Units) -> list[int]:
