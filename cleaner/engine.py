@@ -30,7 +30,6 @@ from cleaner.matching.predicates import (
     compile_test,
     counted,
     find_spans,
-    may_pass,
 )
 from cleaner.matching.runs import grow
 from cleaner.matching.scan import Hits, Scanner, build_scanner
@@ -563,8 +562,8 @@ class Cleaner:
             if kind not in snapshot.hits:
                 snapshot.hits[kind] = scanner.hits(units)
             found = scanner.candidates(units, snapshot.hits[kind])
-            for place, sums in enumerate(self._counted[kind], len(self._of_kind[kind])):
-                units.cache[may_pass(sums)] = frozenset(found.pop(place, ()))
+            for place, key in enumerate(self._counted[kind], len(self._of_kind[kind])):
+                units.cache[key] = frozenset(found.pop(place, ()))
             for place, of in self._repeating[kind]:
                 if some := repeated(units, of):
                     found[place] = some
@@ -680,9 +679,9 @@ def _rebuild(configuration: Configuration, accelerate: bool, time_limit: float) 
 
 
 def _counted_by(rules: Iterable[_Compiled]) -> dict[str, Scan]:
-    """Return how the units are found that rules count above or below others, by the name of the sums."""
+    """Return how the units are found that rules count above or below others, by the key for their indices."""
     checks = [check for rule in rules for check in (rule.match, rule.unless, rule.then) if check is not None]
-    return {sums: scan for check in checks for sums, scan in counted(check).items()}
+    return {key: scan for check in checks for key, scan in counted(check).items()}
 
 
 def _scan_of(compiled: _Compiled) -> Scan | None:

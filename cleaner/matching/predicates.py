@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from cleaner.text import ends_sentence, link_spans
 if TYPE_CHECKING:
     import regex
 
-__all__ = ["DUPLICATE_OF", "Check", "Evidence", "Scan", "Span", "compile_test", "counted", "find_spans", "may_pass"]
+__all__ = ["DUPLICATE_OF", "Check", "Evidence", "Scan", "Span", "compile_test", "counted", "find_spans"]
 
 Evidence = Mapping[str, Any]
 # Evidence under this key is the start of the unit that is repeated (an offset in the snapshot); the engine
@@ -230,16 +231,19 @@ def _neighbour(test: Test) -> Check:
     return Check(test.key, 2.0 + inner.cost, run, scan, (inner,), test)
 
 
-def may_pass(sums: str) -> str:
+def _may_pass(sums: str) -> str:
     """Return the key of `Units.cache` for the indices of the units that may pass what these sums count."""
-    return f"may be {sums}"
+    return sys.intern(f"may be {sums}")  # kilobytes, which are so compared by where they lie
 
 
 def counted(check: Check) -> dict[str, Scan]:
-    """Return how the units that a check counts nearby are found, by the name of the sums; nothing for what any unit may pass."""
-    found = {name: scan for part in check.parts for name, scan in counted(part).items()}
+    """Return how the units that a check counts nearby are found, by the key under which `Units.cache` is to have their indices.
+
+    Nothing for what any unit may pass.
+    """
+    found = {key: scan for part in check.parts for key, scan in counted(part).items()}
     if check.sums and check.parts[0].scan is not None:
-        found[check.sums] = check.parts[0].scan
+        found[_may_pass(check.sums)] = check.parts[0].scan
     return found
 
 
@@ -250,13 +254,14 @@ def _nearby(test: Test) -> Check:
     above, below = key != "below", key != "above"
     # Every unit is asked once a snapshot: rules that count units by the same name share the sums.
     asked = nearby.match.value if nearby.match.key == "use" else nearby.match
-    sums = f"passing {asked!r}"
+    sums = sys.intern(f"passing {asked!r}")
+    maybe = _may_pass(sums)
 
     def passed_until(units: Units, end: int) -> list[int]:
         """Return the sums, known at least for the units before `end`."""
         passed: list[int] = units.cache.setdefault(sums, [0])
         if len(passed) <= end:
-            some = units.cache.get(may_pass(sums))
+            some = units.cache.get(maybe)
             for at in range(len(passed) - 1, end):
                 asked = some is None or at in some
                 passed.append(passed[-1] + (asked and inner.run(units, at) is not None))
