@@ -300,6 +300,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 # ------------------------------------------------------------------ counts and shapes
 
+_ASCII_MARKS = {code: None for code in range(0x80) if not (chr(code).isalnum() or chr(code).isspace())}
 _NO_WORD = re.compile(r"(?<!\S)(?:[^\w\s]|_)+(?!\S)")
 
 
@@ -311,7 +312,9 @@ def word_count(text: str) -> int:
     >>> word_count("He said – twice – 你好 ok")
     6
     """
-    if text.isascii() or not (unspaced := _compiled(_UNSPACED)).search(text):
+    if text.isascii():
+        return len(text.translate(_ASCII_MARKS).split())
+    if not (unspaced := _compiled(_UNSPACED)).search(text):
         count = len(text.split())
         # Most texts have no stretch of mere punctuation, and then nothing is looked at twice.
         return count - len(_NO_WORD.findall(text)) if count and _NO_WORD.search(text) else count
