@@ -23,6 +23,7 @@ __all__ = [
     "members",
     "open_sink",
     "split_name",
+    "told",
 ]
 
 # Bytes of a document with its record; what is longer is copied in pieces, so that no input can fill the memory. The
@@ -34,6 +35,13 @@ FIRST = 2**16  # bytes; Python makes room for all that is asked for, which for s
 
 class InputError(ValueError):
     """The inputs or the output cannot be used as asked; the message says what to do."""
+
+
+def told(error: Exception) -> str:
+    """Return an error of the system without its number: ``out/part.jsonl.zst: No such file or directory``."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 class Decompressor(Protocol):

@@ -50,7 +50,7 @@ from cleaner.corpus.store import (
     write_small,
     write_whole,
 )
-from cleaner.corpus.streams import Damage, Sink, blocks, lines, open_sink, split_name
+from cleaner.corpus.streams import Damage, Sink, blocks, lines, open_sink, split_name, told
 
 if TYPE_CHECKING:
     from cleaner.engine import Cleaner, Result
@@ -755,11 +755,6 @@ def _open(part: Part, file: str, check: Check, *, originals: bool) -> _Pair:
     return _Pair(file, chosen, clean, original, close)
 
 
-def _told(error: AuditError | OSError) -> str:
-    """Return an error without its number: ``out/part.jsonl.zst: No such file or directory``."""
-    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-
-
 def verify_part(part: Part, check: Check) -> list[str]:
     """Check what a task wrote; return what is wrong, a line each."""
     problems: list[str] = []
@@ -767,7 +762,7 @@ def verify_part(part: Part, check: Check) -> list[str]:
         for name, problem in _verify(part, check):
             problems.append(f"{name or 'the audit'}: {problem}")
     except (AuditError, OSError) as error:
-        problems.append(f"the audit: {_told(error)}")
+        problems.append(f"the audit: {told(error)}")
     return problems
 
 
@@ -949,7 +944,7 @@ def restore_part(part: Part, check: Check, to: str) -> list[str]:
                     current.end()
                 current = _Restoring(part, check, _open(part, row.name, check, originals=False), to)
     except (AuditError, OSError) as error:
-        problems.append(f"the audit: {_told(error)}")
+        problems.append(f"the audit: {told(error)}")
     if current is not None:
         current.end()
     return problems

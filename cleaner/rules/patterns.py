@@ -243,11 +243,12 @@ def _sequence(reading: _Reading) -> _Part:
     pattern = reading.pattern
     _skip(reading)
     while reading.position < len(pattern) and pattern[reading.position] not in "|)":
+        if begun is None and letters >= _ENOUGH:
+            begun = len(pieces)
         plain = None if reading.verbose else _PLAIN.match(pattern, reading.position)
         if plain is not None:
             pieces.append(plain[0].replace(" ", r"\x20"))
             letters += len(plain[0])
-            begun = len(pieces) if begun is None and letters >= _ENOUGH else begun
             reading.position = plain.end()
             continue
         part = _atom(reading)
@@ -274,7 +275,6 @@ def _sequence(reading: _Reading) -> _Part:
         pieces.append(atom)
         repeats = repeats or repeating
         letters += least
-        begun = len(pieces) if begun is None and letters >= _ENOUGH else begun
     if reading.depth == 1:
         reading.openings.append("".join(pieces[:begun]))
     return _Part("".join(pieces), repeats, letters)
