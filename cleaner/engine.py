@@ -19,16 +19,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import msgspec
 
 from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore, splice
+from cleaner.matching.clues import Scan, counted, repeats_of, scan_of
 from cleaner.matching.duplicates import repeated
 from cleaner.matching.phrases import primary_language
 from cleaner.matching.predicates import (
     DUPLICATE_OF,
     Check,
     Evidence,
-    Scan,
     Span,
     compile_test,
-    counted,
     find_spans,
 )
 from cleaner.matching.runs import grow
@@ -125,48 +124,76 @@ class Laps:
 # ------------------------------------------------------------------ rules, compiled
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Compiled:
+    """A rule, and what is made of it when it is first a candidate: of many, most never are."""
+
     rule: Rule
     phase: Phase
-    match: Check | None
-    unless: Check | None
-    then: Check | None
-    spans: Callable[[Units, int], list[Span]] | None
     options: Any
-    priority: tuple[int, int, str]  # lower risk, later layer, id
-    once: bool  # not asked again when lines have gone
-    counts: bool  # nor, if it has taken any: it counts lines, and may have taken some of them
-    creeps: bool  # asked again when lines have gone, it could eat its way through a text
-    passages: bool  # drops passages that stand earlier in the text: nothing is lost, even if that is half of it
     units: Kind  # what the match looks at; a span rule looks at lines
+
+    @cached_property
+    def match(self) -> Check | None:
+        return _compiled(self.rule.match)
+
+    @cached_property
+    def unless(self) -> Check | None:
+        return _compiled(self.rule.unless)
+
+    @cached_property
+    def then(self) -> Check | None:
+        return _compiled(self.rule.run.then) if self.rule.run is not None else None
+
+    @cached_property
+    def spans(self) -> Callable[[Units, int], list[Span]] | None:
+        match = self.rule.match
+        locator = span_locator(match) if self.rule.unit == "span" and match is not None else None
+        return find_spans(locator) if locator is not None else None
+
+    @cached_property
+    def priority(self) -> tuple[int, int, str]:
+        """Lower risk, later layer, id."""
+        return RISKS.index(self.rule.risk), -self.rule.layer, self.rule.name
+
+    @cached_property
+    def once(self) -> bool:
+        """Whether it is not asked again when lines have gone."""
+        return self.rule.action in ("flag", "replace")
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether it is not asked again if it has taken any: it counts lines, and may have taken some of them."""
+        return _counts(self.rule, _tests(self.rule))
+
+    @cached_property
+    def creeps(self) -> bool:
+        """Whether, asked again when lines have gone, it could eat its way through a text."""
+        return _creeps(self.rule, _tests(self.rule))
+
+    @cached_property
+    def passages(self) -> bool:
+        """Whether it drops passages that stand earlier in the text: nothing is lost, even if that is half of it."""
+        return any(test.key == "duplicate" and test.value.passage is not None for test in own_tests(self.rule.match))
+
+
+def _compiled(test: Test | None) -> Check | None:
+    return None if test is None else compile_test(test)
 
 
 def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
     options = _options(rule, problems) if rule.action == "fix" else None
     if rule.action == "fix" and options is None:
         return None
-    tests = _tests(rule)
-    locator = span_locator(rule.match) if rule.unit == "span" and rule.match is not None else None
-    return _Compiled(
-        rule,
-        _phase(rule, tests),
-        compile_test(rule.match) if rule.match is not None else None,
-        compile_test(rule.unless) if rule.unless is not None else None,
-        compile_test(rule.run.then) if rule.run is not None and rule.run.then is not None else None,
-        find_spans(locator) if locator is not None else None,
-        options,
-        (RISKS.index(rule.risk), -rule.layer, rule.name),
-        rule.action in ("flag", "replace"),
-        _counts(rule, tests),
-        _creeps(rule, tests),
-        any(test.key == "duplicate" and test.value.passage is not None for test in own_tests(rule.match)),
-        "line" if rule.unit == "span" else rule.unit,
-    )
+    return _Compiled(rule, _phase(rule, _tests(rule)), options, "line" if rule.unit == "span" else rule.unit)
+
+
+def _parts(rule: Rule) -> tuple[Test | None, ...]:
+    return rule.match, rule.unless, rule.run.then if rule.run is not None else None
 
 
 def _tests(rule: Rule) -> list[Test]:
-    return [*inner_tests(rule.match), *inner_tests(rule.unless), *inner_tests(rule.run.then if rule.run else None)]
+    return [test for part in _parts(rule) for test in inner_tests(part)]
 
 
 def _counts(rule: Rule, tests: Sequence[Test]) -> bool:
@@ -174,10 +201,10 @@ def _counts(rule: Rule, tests: Sequence[Test]) -> bool:
     edge = rule.run.edge if rule.run is not None else None
     untouched = {"start": {"below"}, "end": {"above"}}.get(edge or "", set())  # where a rule to an edge takes nothing
     counted = [test.value for test in tests if test.key in {"above", "below", "around"} - untouched]
-    if counted and rule.run is None and rule.match is not None:  # what it takes may be too short for what it counts
-        _, most = _word_range(rule.match)
-        counted = [nearby for nearby in counted if _word_range(nearby.match)[0] <= most]
-    return bool(counted)
+    if not counted or rule.run is not None or rule.match is None:
+        return bool(counted)
+    fewest = min(_word_range(nearby.match)[0] for nearby in counted)
+    return fewest == 0 or fewest <= _word_range(rule.match)[1]  # what it takes may be too short for what it counts
 
 
 def _word_range(test: Test) -> tuple[float, float]:
@@ -397,26 +424,30 @@ class Cleaner:
         # A rule's place in the scanner of its kind of unit.
         self._of_kind: dict[Kind, list[_Compiled]] = {}
         for rule in self._compiled:
-            if rule.match is not None:
+            if rule.rule.match is not None:
                 self._of_kind.setdefault(rule.units, []).append(rule)
         # What rules count nearby is scanned for as well: behind the rules, in this order.
         self._counted = {kind: _counted_by(rules) for kind, rules in self._of_kind.items()}
         self._scanners: dict[Kind, Scanner] = {
-            kind: build_scanner([*map(_scan_of, rules), *self._counted[kind].values()], kind, accelerate=accelerate)
+            kind: build_scanner(
+                [*(scan_of(one.rule.match) for one in rules), *self._counted[kind].values()],
+                kind,
+                accelerate=accelerate,
+            )
             for kind, rules in self._of_kind.items()
         }
         # Rules that only repeated units can pass, which the scanner cannot know.
         self._repeating = {
             kind: [
-                (place, rule.match.repeats)
+                (place, wanted)
                 for place, rule in enumerate(rules)
-                if rule.match is not None and rule.match.repeats is not None and rule.match.scan is None
+                if (wanted := repeats_of(rule.rule.match)) is not None and scan_of(rule.rule.match) is None
             ]
             for kind, rules in self._of_kind.items()
         }
         self._keepers = [rule for rule in self._compiled if rule.rule.action == "keep"]
         self._unmatched = {
-            phase: [rule for rule in self._compiled if rule.phase == phase and rule.match is None]
+            phase: [rule for rule in self._compiled if rule.phase == phase and rule.rule.match is None]
             for phase in get_args(Phase)
         }
         self._kinds: dict[Phase, list[Kind]] = {
@@ -680,12 +711,7 @@ def _rebuild(configuration: Configuration, accelerate: bool, time_limit: float) 
 
 def _counted_by(rules: Iterable[_Compiled]) -> dict[str, Scan]:
     """Return how the units are found that rules count above or below others, by the key for their indices."""
-    checks = [check for rule in rules for check in (rule.match, rule.unless, rule.then) if check is not None]
-    return {key: scan for check in checks for key, scan in counted(check).items()}
-
-
-def _scan_of(compiled: _Compiled) -> Scan | None:
-    return compiled.match.scan if compiled.match is not None else None
+    return {key: scan for one in rules for test in _parts(one.rule) for key, scan in counted(test).items()}
 
 
 # ------------------------------------------------------------------ wishes

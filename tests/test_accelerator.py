@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from cleaner import Cleaner
 from cleaner.matching import scan
+from cleaner.matching.clues import Scan, scan_of
 from cleaner.matching.phrases import PhraseTable
-from cleaner.matching.predicates import Check, Scan, compile_test
+from cleaner.matching.predicates import Check, compile_test
 from cleaner.matching.scan import Scanner, build_scanner
 from cleaner.matching.units import Kind, Units, document_unit, line_units, paragraph_units
 from cleaner.rules import model
@@ -147,11 +148,12 @@ def units_of(text: str, kind: Kind = "line", language: str | None = None) -> Uni
 @cache
 def checks() -> tuple[dict[Kind, list[Check]], dict[Kind, Scanner]]:
     """Return the compiled matches of all rules by kind of unit, and one scanner for each kind."""
-    by_kind: dict[Kind, list[Check]] = {}
+    by_kind: dict[Kind, list[model.Test]] = {}
     for rule in RULES:
         assert rule.match is not None
-        by_kind.setdefault("line" if rule.unit == "span" else rule.unit, []).append(compile_test(rule.match))
-    return by_kind, {kind: build_scanner([check.scan for check in found], kind) for kind, found in by_kind.items()}
+        by_kind.setdefault("line" if rule.unit == "span" else rule.unit, []).append(rule.match)
+    compiled = {kind: list(map(compile_test, tests)) for kind, tests in by_kind.items()}
+    return compiled, {kind: build_scanner(list(map(scan_of, tests)), kind) for kind, tests in by_kind.items()}
 
 
 @settings(max_examples=200)
@@ -199,7 +201,7 @@ def test_every_character_is_found_by_the_scan_wherever_the_phrase_test_finds_it(
         if not PhraseTable([Phrase(one)], case=False).pick(None).longest:
             continue
         check = compile_test(model.Test(key, (Phrase(one),), HERE))
-        scanner = build_scanner([check.scan])
+        scanner = build_scanner([scan_of(check.test)])
         units = units_of("\n".join(sorted(others)))
         candidates = set(scanner.candidates(units).get(0, ()))
         passed = {index for index in range(len(units.texts)) if check.run(units, index) is not None}
@@ -210,7 +212,7 @@ def test_every_character_is_found_by_the_scan_wherever_the_phrase_test_finds_it(
 
 def test_what_is_ignored_around_a_phrase_is_ignored_by_the_scan() -> None:
     check = compile_test(model.Test("is", (Phrase("share"),), HERE))
-    scanner = build_scanner([check.scan])
+    scanner = build_scanner([scan_of(check.test)])
     for made in ([f"{one}share" for one in CHARACTERS], [f"share{one}" for one in CHARACTERS]):
         units = units_of("\n".join(made))
         candidates = set(scanner.candidates(units).get(0, ()))
@@ -241,14 +243,14 @@ CHARACTERS = [chr(code) for low, high in BLOCKS for code in range(low, high) if 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_patterns_see_every_character_alike(pattern: str, case: bool) -> None:
     check = compile_test(model.Test("regex", f"^{pattern}$", HERE, case))
-    scanner = build_scanner([check.scan])
+    scanner = build_scanner([scan_of(check.test)])
     units = units_of("\n".join(CHARACTERS))
     candidates = set(scanner.candidates(units).get(0, ()))
     missed = [one for at, one in enumerate(units.texts) if at not in candidates and check.run(units, at) is not None]
     assert not missed, [f"{ord(one):x}" for one in missed[:20]]
 
 
-@pytest.mark.parametrize("key", ["is", "starts"])
+@pytest.mark.parametrize("key", ["is", "starts", "has"])
 def test_a_long_phrase_may_be_cut_anywhere(key: str) -> None:
     """The finder looks at the first characters only, and one character may fold to several or several to one."""
     for written, others in (
@@ -261,7 +263,7 @@ def test_a_long_phrase_may_be_cut_anywhere(key: str) -> None:
         for length in range(1, 40):
             before = ("kleiner text " * 4)[:length].strip()
             check = compile_test(model.Test(key, (Phrase(f"{before}{written}erlesen bis morgen"),), HERE))
-            scanner = build_scanner([check.scan])
+            scanner = build_scanner([scan_of(check.test)])
             units = units_of("\n".join(f"{before}{other}erlesen bis morgen" for other in others.split(" ")))
             passed = {index for index in range(len(units.texts)) if check.run(units, index) is not None}
             assert passed <= set(scanner.candidates(units).get(0, ())), (before, written)
@@ -275,12 +277,14 @@ TRICKY = st.lists(
 
 
 @settings(max_examples=200)
-@given(st.sampled_from(["is", "starts"]), TRICKY, TRICKY, TRICKY)
-def test_what_a_text_opens_with_is_found_however_it_is_written(key: str, phrase: str, before: str, after: str) -> None:
+@given(st.sampled_from(["is", "starts", "has", "ends"]), TRICKY, TRICKY, TRICKY)
+def test_what_a_text_opens_with_or_holds_is_found_however_it_is_written(
+    key: str, phrase: str, before: str, after: str
+) -> None:
     if not fold(phrase).strip():
         return
     check = compile_test(model.Test(key, (Phrase(phrase), Phrase("abc"), Phrase("ab")), HERE))
-    scanner = build_scanner([check.scan])
+    scanner = build_scanner([scan_of(check.test)])
     shapes = {phrase, phrase.upper(), phrase.replace(" ", "  "), unicodedata.normalize("NFD", phrase)}
     units = units_of(
         "\n".join(f"{first}{shape}{last}" for shape in shapes for first in ("", before) for last in ("", after))
@@ -301,7 +305,7 @@ class Forgetful:
 
 
 def scans() -> list[Scan | None]:
-    return [compile_test(model.Test("has", (Phrase(one),), HERE)).scan for one in ("share", "tweet")] + [None]
+    return [scan_of(model.Test("has", (Phrase(one),), HERE)) for one in ("share", "tweet")] + [None]
 
 
 def listed(scanner: Scanner, units: Units) -> list[list[int]]:
@@ -321,7 +325,7 @@ def test_an_answer_without_the_sentinel_makes_every_rule_of_the_set_a_candidate(
 def test_a_set_that_runs_out_of_memory_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """RE2 with the least memory in which the set compiles: results stay what they are."""
     patterns: list[Scan | None] = [
-        compile_test(model.Test("has", tuple(Phrase(f"{word} {number}") for number in range(40)), HERE)).scan
+        scan_of(model.Test("has", tuple(Phrase(f"{word} {number}") for number in range(40)), HERE))
         for word in ("share", "tweet", "pin", "mail")
     ]
     text = "\n".join(
@@ -339,10 +343,19 @@ def test_a_pattern_that_re2_refuses_costs_no_other_rule_anything() -> None:
     """RE2 counts no further than to 1,000; the beginning of the pattern it takes."""
     long = f"^submission of {'(?:' * 4}(?:ab){{4}}{'){4}' * 4}$"
     tests = [model.Test("regex", pattern, HERE) for pattern in (long, "^publication of")]
-    scanner = build_scanner([compile_test(test).scan for test in tests])
+    scanner = build_scanner(list(map(scan_of, tests)))
     units = units_of(f"submission of {'ab' * 1024}\nsubmission of boats\npublication of boats\nboats")
     assert list(scanner.always) == []
     assert scanner.candidates(units) == {0: [0, 1, 2], 1: [2]}  # whatever is worth a look to anybody
+
+
+@pytest.mark.parametrize("pattern", [r"shares[^a-z]now", r"shares\P{L}now", r"shares\Xnow", r"^shares\s.{0,3}now"])
+def test_a_pattern_may_go_past_the_end_of_a_line(pattern: str) -> None:
+    """In a paragraph a line end is a character like any other."""
+    test = model.Test("regex", pattern, HERE)
+    units = units_of("a text\nof lines\n\nshares\nnow", "paragraph")
+    assert compile_test(test).run(units, 1) is not None
+    assert build_scanner([scan_of(test)], "paragraph").candidates(units) == {0: [1]}
 
 
 def test_without_re2_every_rule_looks_at_every_unit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cleaner.matching.clues import scan_of
 from cleaner.matching.duplicates import near_earlier, near_previous
 from cleaner.matching.phrases import PhraseTable, phrase_spans
 from cleaner.matching.predicates import Check, compile_test
@@ -49,7 +50,7 @@ def units_of(text: str, kind: str = "line", language: str | None = None, seconds
 def passing(check: Check, units: Units) -> list[int]:
     """Return the units that pass; none of them may be missed by the accelerator."""
     passed = [index for index in range(len(units.texts)) if check.run(units, index) is not None]
-    candidates = build_scanner([check.scan], units.kind).candidates(units)
+    candidates = build_scanner([scan_of(check.test)], units.kind).candidates(units)
     assert set(passed) <= set(candidates.get(0, ())), "the accelerator misses a unit"
     return passed
 
@@ -85,7 +86,7 @@ def test_lone_surrogates_are_ordinary_characters(text: str) -> None:
 
 
 def test_one_line_with_a_lone_surrogate_does_not_make_every_line_a_candidate() -> None:
-    scanner = build_scanner([compile_test(match_of({"match": {"is": "share"}})).scan])
+    scanner = build_scanner([scan_of(match_of({"match": {"is": "share"}}))])
     assert list(scanner.candidates(units_of("one\n\ud800\nshare\ntwo"))[0]) == [2]
 
 

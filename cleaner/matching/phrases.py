@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -275,7 +275,7 @@ def _is_free(taken: Sequence[tuple[int, int, str]], start: int, end: int) -> boo
 
 # A rule, and how far from the unit that is hit the unit stands that the rule must look at.
 Owner = tuple[int, int]
-_Table = dict[str, list[list[Owner]]]  # by phrase: the owners of each test that has it
+_Table = dict[str, tuple[int, ...]]  # by phrase: the numbers of the groups of tests that have it
 _KEY = 6  # characters
 _GLANCE = 5  # characters of a text that are looked up first: of more, too few are seen again; of fewer, too many pass
 _LEAD = _GLANCE - 1  # what stands behind the last one may change it
@@ -303,6 +303,7 @@ class PhraseIndex:
     tails: Mapping[str, _Table]
     bare_heads: _Table
     bare_tails: _Table
+    groups: Sequence[Sequence[Owner]]  # whose tests share their phrases
     leads: Mapping[str, _Leads | None]  # by the first characters of a text
 
     def openings(self, units: Units) -> list[int]:
@@ -366,26 +367,29 @@ class PhraseIndex:
         start, end = strip_edges(folded)
         found = list(self.whole.get(folded[start:end] or folded.strip(), ()))
         for length in range(1, min(_KEY, len(folded) - start) + 1) if self.heads else ():
-            for text, owners in self.heads.get(folded[start : start + length], {}).items():
+            for text, groups in self.heads.get(folded[start : start + length], {}).items():
                 if folded.startswith(text, start):
-                    found += owners
-        for text, owners in self.bare_heads.items():
+                    found += groups
+        for text, groups in self.bare_heads.items():
             if folded.lstrip().startswith(text):
-                found += owners
-        return set().union(*found)
+                found += groups
+        return self._owners(found)
 
     def ending(self, folded: str) -> set[Owner]:
         """Return the owners of all phrases that a folded text ends with, perhaps."""
-        found: list[list[Owner]] = []
+        found: list[int] = []
         end = strip_edges(folded)[1]
         for length in range(1, min(_KEY, end) + 1) if self.tails else ():
-            for text, owners in self.tails.get(folded[end - length : end], {}).items():
+            for text, groups in self.tails.get(folded[end - length : end], {}).items():
                 if folded.endswith(text, 0, end):
-                    found += owners
-        for text, owners in self.bare_tails.items():
+                    found += groups
+        for text, groups in self.bare_tails.items():
             if folded.rstrip().endswith(text):
-                found += owners
-        return set().union(*found)
+                found += groups
+        return self._owners(found)
+
+    def _owners(self, groups: Iterable[int]) -> set[Owner]:
+        return set().union(*(self.groups[number] for number in groups))
 
 
 class _Seen(dict[str, "_Leads | None"]):
@@ -414,7 +418,8 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
     groups: dict[tuple[str, int], tuple[Sequence[Phrase], list[Owner]]] = {}
     for key, phrases, owner in tests:  # many share a name, and so the phrases
         groups.setdefault((key, id(phrases)), (phrases, []))[1].append(owner)
-    for (key, _), (phrases, owners) in groups.items():
+    for number, ((key, _), (phrases, _)) in enumerate(groups.items()):
+        alone = (number,)
         for text, start, end in dict.fromkeys(map(fold_phrase, phrases)):
             if key == "is":
                 table, known = whole, text[start:end] or text
@@ -427,19 +432,19 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
                 opening.add(known)
             else:
                 table, known = tails.setdefault(text[max(0, end - _KEY) : end], {}), text[:end]
-            table.setdefault(known, []).append(owners)
-    by_lead: dict[str, list[str]] = {}
-    for text in opening:
-        by_lead.setdefault(text[:_LEAD], []).append(text)
+            others = table.get(known)
+            table[known] = alone if others is None else others + alone
+    in_order = sorted(opening)
 
     @cache
-    def of_lead(lead: str) -> _Leads:
+    def of_lead(lead: str) -> _Leads | None:
+        texts = in_order[bisect_left(in_order, lead) : bisect_right(in_order, lead, key=lambda text: text[:_LEAD])]
         by_next: dict[str, set[str]] = {}
-        for text in by_lead[lead]:
+        for text in texts:
             if len(text) >= _NEXT:
                 by_next.setdefault(text[_LEAD:_NEXT], set()).add(text[:_HEAD])
-        short = tuple(text[_LEAD:] for text in by_lead[lead] if _LEAD < len(text) < _NEXT)
-        return {behind: tuple(some) for behind, some in by_next.items()}, short
+        short = tuple(text[_LEAD:] for text in texts if _LEAD < len(text) < _NEXT)
+        return ({behind: tuple(some) for behind, some in by_next.items()}, short) if texts else None
 
     def leads(glance: str) -> _Leads | None:
         if holds_unusual(glance):
@@ -457,21 +462,26 @@ def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> Phras
             one in opening and index._ends(one, lead) for one in (lead[:1], lead[:2], lead[:3])
         ):
             return _ANY
-        if lead not in by_lead:
-            return None
-        by_next, short = of_lead(lead)
-        return by_next, (*short, "") if lead in opening and index._ends(lead, folded) else short
+        found = of_lead(lead)
+        if found is not None and lead in opening and index._ends(lead, folded):
+            return found[0], (*found[1], "")
+        return found
 
-    index = PhraseIndex(whole, heads, tails, bare_heads, bare_tails, _Seen(leads))
+    owners = [owners for _, owners in groups.values()]
+    index = PhraseIndex(whole, heads, tails, bare_heads, bare_tails, owners, _Seen(leads))
     return index
 
 
-def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
+def phrases_for_scan(key: str, phrases: Sequence[Phrase], *, whole: bool = True) -> str:
     """Return an RE2 pattern that matches every line, folded or not, on which an `ends` or `has` test could hit.
 
-    Lines with unusual characters (`cleaner.text.UNUSUAL`) must be folded first.
+    Lines with unusual characters (`cleaner.text.UNUSUAL`) must be folded first. If not `whole`, of a long phrase that lines
+    may hold anywhere the first letters do: it compiles sooner, and hardly matches more.
     """
-    tree = _tree(sorted({fold_phrase(phrase)[0] for phrase in phrases}), True, key == "has")
+    texts = {fold_phrase(phrase)[0] for phrase in phrases}
+    if not whole and key == "has":
+        texts = {text if len(text) <= _LETTERS else text[:_LETTERS].rstrip("s") + _CUT for text in texts}
+    tree = _tree(sorted(texts), True, key == "has")
     written: dict[str, str] = dict(_MARKS)
 
     def write(found: re.Match[str]) -> str:
@@ -486,8 +496,11 @@ def phrases_for_scan(key: str, phrases: Sequence[Phrase]) -> str:
 
 # Patterns are put together from folded text, which has no capitals of ASCII, and translated as a whole: these
 # capitals stand for what is no text.
-_OPEN, _CLOSE, _OR, _EDGE = "A", "B", "C", "D"
-_MARKS = {_OPEN: "(?:", _CLOSE: ")", _OR: "|", _EDGE: r"\b"}
+_OPEN, _CLOSE, _OR, _EDGE, _CUT = "A", "B", "C", "D", "E"
+_MARKS = {_OPEN: "(?:", _CLOSE: ")", _OR: "|", _EDGE: r"\b", _CUT: ""}
+_LETTERS = (
+    14  # of a phrase that is cut; a run of `s` at its end is left out, because a line may have `ß` for some of it
+)
 _PIECE = re.compile(r"\.+| +|ss+|[^0-9a-hj-z]")
 _ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
 _BEYOND = r"\x{80}-\x{10ffff}"

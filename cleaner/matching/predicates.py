@@ -1,29 +1,28 @@
 """Tests compiled to functions: one line of a table for each key of the language.
 
-A check looks at one unit and returns its evidence (a map from test to what it found) or None. Every check is
-the deciding one; what the accelerator needs to know is kept beside it.
+A check looks at one unit and returns its evidence (a map from test to what it found) or None. It decides; where it is
+tried at all follows from the test's clues.
 """
 
 from __future__ import annotations
 
 import math
-import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cleaner.matching.clues import may_pass, sums_of
 from cleaner.matching.duplicates import earlier, near_earlier, near_previous, passage_of
 from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans
 from cleaner.matching.units import Units
 from cleaner.rules.model import Duplicate, Nearby, Position, Range, Test
-from cleaner.rules.patterns import compile_pattern, widened
+from cleaner.rules.patterns import compile_pattern
 from cleaner.text import ends_sentence, link_spans
 
 if TYPE_CHECKING:
     import regex
 
-__all__ = ["DUPLICATE_OF", "Check", "Evidence", "Scan", "Span", "compile_test", "counted", "find_spans"]
+__all__ = ["DUPLICATE_OF", "Check", "Evidence", "Span", "compile_test", "find_spans"]
 
 Evidence = Mapping[str, Any]
 # Evidence under this key is the start of the unit that is repeated (an offset in the snapshot); the engine
@@ -33,32 +32,14 @@ _LONGEST_EVIDENCE = 120  # characters of one group or match
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
-    """Phrases and patterns of which one hits for every unit that can pass; the higher the rank, the fewer others it lets through.
-
-    Each stands with the distance from the unit that it hits to the unit that may pass: 1 for a test of the unit before.
-    """
-
-    rank: float
-    tests: tuple[tuple[Test, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Check:
-    """A compiled test.
-
-    `cost` orders what is tried first, `parts` are the checks inside, and `scan` is None where any unit may pass.
-    `sums` names what a check counts nearby: those that count the same share it.
-    """
+    """A compiled test: `cost` orders what is tried first, and `parts` are the checks inside."""
 
     key: str
     cost: float
     run: Callable[[Units, int], Evidence | None]
-    scan: Scan | None = None
     parts: tuple[Check, ...] = ()
     test: Test | None = None
-    repeats: Duplicate | None = None  # only a unit that repeats so can pass
-    sums: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +64,6 @@ def _clip(text: str | None) -> str | None:
 # ------------------------------------------------------------------ text
 
 
-_LONG = 10  # bytes; from there on the length of a phrase tells no more
-
-
 def _phrase(test: Test) -> Check:
     table = PhraseTable(test.value, test.case)
     find = FINDERS[test.key]
@@ -95,14 +73,7 @@ def _phrase(test: Test) -> Check:
         hit = find(table, units, index)
         return None if hit is None else {key: hit[0]}
 
-    # A short phrase lets many units through, `starts: via` more than `ends: icon`; in bytes, because two Han characters say much.
-    short = [phrase.text for phrase in test.value if len(phrase.text) < _LONG]
-    shortest = min([_LONG, *(len(text.encode("utf-8", "surrogatepass")) for text in short)])
-    rank = {"is": 9, "starts": 3.5, "ends": 3, "has": 2}[key] + shortest / 3
-    return Check(key, 3.0, run, Scan(rank, ((test, 0),)), test=test)
-
-
-_TIED = re.compile(r"\(\?\w+\)\^")
+    return Check(key, 3.0, run, test=test)
 
 
 def _regex(test: Test) -> Check:
@@ -115,10 +86,7 @@ def _regex(test: Test) -> Check:
         match = pattern.search(units.texts[index], timeout=units.seconds_left())
         return None if match is None else _match_evidence(match)
 
-    wide = widened(test)
-    rank = 4.4 if wide and _TIED.match(wide) else 1  # tied to the start it lets fewer units through than `has`
-    scan = Scan(rank, ((test, 0),)) if wide else None
-    return Check("regex", 5.0, run, scan, test=test)
+    return Check("regex", 5.0, run, test=test)
 
 
 def _match_evidence(match: regex.Match[str]) -> Evidence:
@@ -223,28 +191,7 @@ def _neighbour(test: Test) -> Check:
         evidence = inner.run(units, other)
         return None if evidence is None else {test.key: dict(evidence)}
 
-    scan = (
-        Scan(inner.scan.rank - 0.5, tuple((one, shift - step) for one, shift in inner.scan.tests))
-        if inner.scan
-        else None
-    )
-    return Check(test.key, 2.0 + inner.cost, run, scan, (inner,), test)
-
-
-def _may_pass(sums: str) -> str:
-    """Return the key of `Units.cache` for the indices of the units that may pass what these sums count."""
-    return sys.intern(f"may be {sums}")  # kilobytes, which are so compared by where they lie
-
-
-def counted(check: Check) -> dict[str, Scan]:
-    """Return how the units that a check counts nearby are found, by the key under which `Units.cache` is to have their indices.
-
-    Nothing for what any unit may pass.
-    """
-    found = {key: scan for part in check.parts for key, scan in counted(part).items()}
-    if check.sums and check.parts[0].scan is not None:
-        found[_may_pass(check.sums)] = check.parts[0].scan
-    return found
+    return Check(test.key, 2.0 + inner.cost, run, (inner,), test)
 
 
 def _nearby(test: Test) -> Check:
@@ -252,10 +199,8 @@ def _nearby(test: Test) -> Check:
     inner = compile_test(nearby.match)
     key, low, high, share = test.key, nearby.count.low, nearby.count.high, nearby.count.share
     above, below = key != "below", key != "above"
-    # Every unit is asked once a snapshot: rules that count units by the same name share the sums.
-    asked = nearby.match.value if nearby.match.key == "use" else nearby.match
-    sums = sys.intern(f"passing {asked!r}")
-    maybe = _may_pass(sums)
+    sums = sums_of(test)  # every unit is asked once a snapshot
+    maybe = may_pass(sums)
 
     def passed_until(units: Units, end: int) -> list[int]:
         """Return the sums, known at least for the units before `end`."""
@@ -280,7 +225,7 @@ def _nearby(test: Test) -> Check:
         return {key: round(value, 3)} if low <= value <= high else None
 
     # After what looks at one unit: most texts never need the sums.
-    return Check(key, 4.0 + inner.cost, run, parts=(inner,), test=test, sums=sums)
+    return Check(key, 4.0 + inner.cost, run, (inner,), test)
 
 
 def _duplicate(test: Test) -> Check:
@@ -301,8 +246,7 @@ def _duplicate(test: Test) -> Check:
             hit = first != index
         return {DUPLICATE_OF: units.starts[first]} if hit else None
 
-    repeats = wanted if wanted.near is None else None
-    return Check("duplicate", 0.5 if wanted.near is None else 9.0, run, test=test, repeats=repeats)
+    return Check("duplicate", 0.5 if wanted.near is None else 9.0, run, test=test)
 
 
 # ------------------------------------------------------------------ combinations
@@ -320,10 +264,7 @@ def _all(test: Test) -> Check:
             evidence.update(found)
         return evidence
 
-    scans = [part.scan for part in parts if part.scan is not None]
-    best = max(scans, key=lambda scan: scan.rank, default=None)
-    repeats = max((part.repeats for part in parts if part.repeats), key=_narrowness, default=None)
-    return Check("all", sum(part.cost for part in parts), run, best, parts, test, repeats)
+    return Check("all", sum(part.cost for part in parts), run, parts, test)
 
 
 def _any(test: Test) -> Check:
@@ -336,19 +277,7 @@ def _any(test: Test) -> Check:
                 return found
         return None
 
-    scans = [part.scan for part in parts]
-    scan = None
-    if scans and all(scans):
-        known = [found for found in scans if found is not None]
-        scan = Scan(min(found.rank for found in known), tuple(inner for found in known for inner in found.tests))
-    wanted = {part.repeats for part in parts}
-    repeats = None if not wanted or None in wanted else wanted.pop() if len(wanted) == 1 else Duplicate("earlier")
-    return Check("any", sum(part.cost for part in parts), run, scan, parts, test, repeats)
-
-
-def _narrowness(wanted: Duplicate) -> int:
-    """Order duplicates by how many units repeat so: passages are rare, and all others equal an earlier one."""
-    return 2 if wanted.passage is not None else 1 if wanted.of == "previous" else 0
+    return Check("any", sum(part.cost for part in parts), run, parts, test)
 
 
 def _not(test: Test) -> Check:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
+from cleaner.matching.clues import Scan
 from cleaner.matching.phrases import Owner, PhraseIndex, index_phrases, phrases_for_scan
-from cleaner.matching.predicates import Scan
 from cleaner.matching.units import Kind, Units
 from cleaner.rules.model import Test
 from cleaner.rules.patterns import MARKS_FIRST, openings, widened
@@ -75,7 +75,7 @@ class Scanner:
             for text in self._worth_a_look(units):
                 folded = fold(text)
                 if owners := phrases.ending(folded) | _held(text, folded, self.patterns()):
-                    hits[text] = owners.union(hits.get(text, ()))
+                    hits[text] = {*owners, *hits.get(text, ())}
         return hits
 
     def candidates(self, units: Units, hits: Hits | None = None) -> dict[int, Sequence[int]]:
@@ -163,7 +163,7 @@ def build_scanner(scans: Sequence[Scan | None], kind: Kind = "line", *, accelera
     phrases = index_phrases(
         (test.key, test.value, (rule, shift))
         for rule, scan in known.items()
-        for test, shift in scan.tests
+        for test, shift in scan
         if test.key not in _AS_PATTERNS
     )
     always = [rule for rule in every if rule not in known]
@@ -172,18 +172,18 @@ def build_scanner(scans: Sequence[Scan | None], kind: Kind = "line", *, accelera
 
 def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
     """Return the automata that go over a whole text. Raises `re2.error` where a pattern is refused."""
-    tests = [test for scan in scans for test, _ in scan.tests]
+    tests = [test for scan in scans for test, _ in scan]
     patterns = list(dict.fromkeys(begun for test in tests if test.key == "regex" for begun in openings(test)))
     for key in ("has", "ends"):  # those of all tests together: it is enough to know that there is one
         phrases = {phrase.text: phrase for test in tests if test.key == key for phrase in test.value}
         if phrases:
-            patterns.append(phrases_for_scan(key, tuple(phrases.values())))
+            patterns.append(phrases_for_scan(key, tuple(phrases.values()), whole=False))
     if not patterns:
         return []
     # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters.
     tied = [pattern for pattern in patterns if re.match(r"(?:\(\?\w+\))?\^", pattern)]
     free = [f"[{UNUSUAL}]", _CASED, *(pattern for pattern in patterns if pattern not in tied)]
-    return [re2.compile(f"(?m){_any_of(some)}", _options(kind)) for some in (free, tied) if some]
+    return [re2.compile(f"(?ms){_any_of(some)}", _options(kind)) for some in (free, tied) if some]
 
 
 def _any_of(patterns: Sequence[str]) -> str:
@@ -197,7 +197,7 @@ def _any_of(patterns: Sequence[str]) -> str:
 def _is_taken(scan: Scan) -> bool:
     """Tell whether RE2 takes every pattern of a scan."""
     try:
-        for test, _ in scan.tests:
+        for test, _ in scan:
             if test.key in _AS_PATTERNS:
                 re2.compile(_pattern(test), _options())
     except re2.error:
@@ -208,7 +208,7 @@ def _is_taken(scan: Scan) -> bool:
 def _patterns(scans: Mapping[int, Scan]) -> _Patterns:
     owners: dict[tuple[str, bool], list[Owner]] = {}
     for rule, scan in scans.items():
-        for test, shift in scan.tests:
+        for test, shift in scan:
             if test.key in _AS_PATTERNS:
                 owners.setdefault((_pattern(test), test.key != "regex"), []).append((rule, shift))
     matcher = re2.Set.SearchSet(_options())

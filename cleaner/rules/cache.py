@@ -21,7 +21,7 @@ import msgspec
 
 from cleaner import __version__
 from cleaner.rules.carry import TYPES
-from cleaner.rules.model import Configuration, Phrase, Test, fold_phrase
+from cleaner.rules.model import Configuration, Phrase, Test
 from cleaner.rules.nodes import LARGEST_FILE, Place
 from cleaner.rules.packs import pack_paths
 from cleaner.rules.patterns import openings, widened
@@ -187,14 +187,7 @@ def _packed(resolved: Resolved) -> bytes:
     written = _written(without_examples(resolved.configuration), shared)
     numbers = shared.phrases
     names = [[numbers.setdefault(phrase, len(numbers)) for phrase in name] for name in shared.names]
-    phrases = list(map(_written_phrase, numbers))
-    return msgspec.msgpack.encode([dict(resolved.files), phrases, names, list(shared.places), written])
-
-
-def _written_phrase(phrase: Phrase) -> dict[str, Any]:
-    folded = fold_phrase(phrase)
-    said: dict[str, Any] = {"text": phrase.text, "folded": folded == (phrase.text, 0, len(phrase.text)) or folded}
-    return said if phrase.language is None else {**said, "language": phrase.language}
+    return msgspec.msgpack.encode([dict(resolved.files), list(numbers), names, list(shared.places), written])
 
 
 def _unpacked(data: bytes) -> tuple[Mapping[str, str], Configuration]:

@@ -15,21 +15,21 @@ import msgspec
 
 from cleaner import __version__
 from cleaner.rules import model
-from cleaner.rules.model import Configuration, Pack, Rule
+from cleaner.rules.model import Configuration, Pack, Phrase, Rule, folded_phrase
 from cleaner.rules.nodes import Place, Problem, RuleError
 
 __all__ = ["TYPES", "digest_of", "read_resolved", "write_resolved"]
 
 _FILE = "<resolved>"
 TYPES: dict[str, Any] = {name: one for name in model.__all__ if is_dataclass(one := getattr(model, name))}
-"""What configurations are made of, by name."""
+"""What configurations are made of besides phrases, by name."""
 # What is not carried, and has no default.
 _LEFT_OUT: dict[str, Any] = {"about": "", "file": _FILE, "place": Place(_FILE, 1, 1)}
 
 
 # Fields that decide no result.
 _NO_EFFECT = frozenset(
-    "about allow examples refs tags replaced_by status file place option_places folded widened openings".split()
+    "about allow examples refs tags replaced_by status file place option_places widened openings".split()
 )
 
 
@@ -37,6 +37,8 @@ def _plain(value: Any) -> Any:
     """Return what decides results as maps, lists and scalars, without places and prose."""
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name not in _NO_EFFECT}
+    if isinstance(value, Phrase):
+        return {"text": value.text, "language": value.language}
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
     if isinstance(value, dict):
@@ -92,7 +94,7 @@ def _error(message: str) -> RuleError:
 
 
 def _written(value: Any) -> Any:
-    """Return a value as JSON can say it; what is a dataclass tells its name, what is at its default is left out."""
+    """Return a value as JSON can say it; what is no plain value tells its name, what is at its default is left out."""
     if is_dataclass(value) and not isinstance(value, type):
         said = {
             item.name: _written(inner)
@@ -100,6 +102,12 @@ def _written(value: Any) -> Any:
             if item.name not in _NO_EFFECT and (inner := getattr(value, item.name)) != item.default
         }
         return {"": type(value).__name__, **said}
+    if isinstance(value, Phrase):
+        return {
+            "": "Phrase",
+            "text": value.text,
+            **({"language": value.language} if value.language is not None else {}),
+        }
     if isinstance(value, tuple):
         return [_written(item) for item in value]
     return dict(value) if isinstance(value, Mapping) else value
@@ -110,7 +118,9 @@ def _read(value: Any) -> Any:
         return tuple(_read(item) for item in value)
     if not isinstance(value, dict) or "" not in value:
         return value
-    of = TYPES[value[""]]
     told = {name: _read(inner) for name, inner in value.items() if name}
+    if value[""] == "Phrase":
+        return folded_phrase(told["text"], told.get("language"))
+    of = TYPES[value[""]]
     required = (item.name for item in fields(of) if item.default is MISSING and item.default_factory is MISSING)
     return of(**{name: _LEFT_OUT[name] for name in required if name not in told}, **told)

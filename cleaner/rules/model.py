@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
+import msgspec
+
 from cleaner.rules.nodes import Place
 from cleaner.text import fold, strip_edges
 
@@ -32,6 +34,7 @@ __all__ = [
     "Test",
     "Unit",
     "fold_phrase",
+    "folded_phrase",
     "inner_tests",
     "own_tests",
     "span_locator",
@@ -48,16 +51,23 @@ ACTIONS: tuple[Action, ...] = ("drop", "replace", "fix", "keep", "flag")
 TEXT_TESTS = ("is", "starts", "ends", "has", "regex")  # keys of the tests that find something in a text
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A phrase as written, and the language it belongs to (None: all).
 
-    `folded` is what only the cache knows beforehand: what `fold_phrase` returns, or True where that is all of the text.
+    `folded` is how the text is compared, as `fold_phrase` returns it, or True where that is all of the text; None where
+    nobody has worked it out. No dataclass, because packs have phrases by the ten thousand, which the garbage collector is
+    to leave alone.
     """
 
     text: str
     language: str | None = None
-    folded: tuple[str, int, int] | bool = field(default=False, init=False, compare=False, repr=False)
+    folded: tuple[str, int, int] | bool | None = None
+
+
+def folded_phrase(text: str, language: str | None) -> Phrase:
+    """Return a phrase that knows how it is compared."""
+    folded = _folded(text)
+    return Phrase(text, language, folded == (text, 0, len(text)) or folded)
 
 
 def fold_phrase(phrase: Phrase) -> tuple[str, int, int]:

@@ -22,6 +22,7 @@ from cleaner.rules.model import (
     Rule,
     Run,
     Test,
+    folded_phrase,
     own_tests,
     span_locator,
 )
@@ -214,7 +215,7 @@ def _phrases(reading: Reading, node: Node, language: str | None = None) -> tuple
         return ()
     if word.startswith("$") and len(word) > 1:
         return tuple(
-            Phrase(phrase.text, phrase.language or language)
+            Phrase(phrase.text, phrase.language or language, phrase.folded)
             for phrase in _resolve(reading, word[1:], node, "phrases") or ()
         )
     if len(word) > LONGEST_PHRASE:
@@ -223,7 +224,7 @@ def _phrases(reading: Reading, node: Node, language: str | None = None) -> tuple
     if not fold(word).strip():
         reading.problems.add(node.place, "a phrase must hold more than blanks and invisible characters")
         return ()
-    return (Phrase(word, language),)
+    return (folded_phrase(word, language),)
 
 
 def _may_expand(reading: Reading, node: Node) -> bool:

@@ -1,0 +1,123 @@
+"""Clues: what a unit must hold or repeat before it can pass a test, known without compiling the test."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+
+from cleaner.rules.model import Duplicate, Test, inner_tests
+from cleaner.rules.patterns import widened
+
+__all__ = ["Scan", "counted", "may_pass", "repeats_of", "scan_of", "sums_of"]
+
+_NEARBY = ("above", "below", "around")  # keys of the tests that count other units
+_LONG = 10  # bytes; from there on the length of a phrase tells no more
+_TIED = re.compile(r"\(\?\w+\)\^")
+
+# Phrases and patterns of which one hits for every unit that can pass, each with the distance from the unit that it hits to the
+# unit that may pass: 1 for a test of the unit before.
+Scan = tuple[tuple[Test, int], ...]
+
+
+def scan_of(test: Test | None) -> Scan | None:
+    """Return what is scanned for to find the units that may pass a test, or None where any unit may."""
+    if test is None or test.key not in _SCANS:
+        return None
+    return _SCANS[test.key](test)
+
+
+def _own(test: Test) -> Scan:
+    return ((test, 0),)
+
+
+def _regex(test: Test) -> Scan | None:
+    return _own(test) if widened(test) else None
+
+
+def _neighbour(test: Test) -> Scan | None:
+    inner = scan_of(test.value)
+    step = 1 if test.key == "next" else -1
+    return None if inner is None else tuple((one, shift - step) for one, shift in inner)
+
+
+def _all(test: Test) -> Scan | None:
+    scans = [scan for part in test.value if (scan := scan_of(part)) is not None]
+    return max(scans, key=_rank) if len(scans) > 1 else scans[0] if scans else None
+
+
+def _any(test: Test) -> Scan | None:
+    scans = [scan_of(part) for part in test.value]
+    known = [scan for scan in scans if scan is not None]
+    return tuple(one for scan in known for one in scan) if known and len(known) == len(scans) else None
+
+
+_SCANS: dict[str, Callable[[Test], Scan | None]] = {
+    "is": _own,
+    "starts": _own,
+    "ends": _own,
+    "has": _own,
+    "regex": _regex,
+    "previous": _neighbour,
+    "next": _neighbour,
+    "use": lambda test: scan_of(test.value),
+    "all": _all,
+    "any": _any,
+}
+
+
+def _rank(scan: Scan) -> float:
+    """Return a number that is the higher, the fewer units a scan lets through that do not pass."""
+    return min(_rank_of(test) - abs(shift) / 2 for test, shift in scan)
+
+
+def _rank_of(test: Test) -> float:
+    if test.key == "regex":  # tied to the start it lets fewer units through than `has`
+        return 4.4 if _TIED.match(widened(test) or "") else 1
+    # A short phrase lets many units through, `starts: via` more than `ends: icon`; in bytes, because two Han characters say much.
+    short = [phrase.text for phrase in test.value if len(phrase.text) < _LONG]
+    shortest = min([_LONG, *(len(text.encode("utf-8", "surrogatepass")) for text in short)])
+    return {"is": 9, "starts": 3.5, "ends": 3, "has": 2}[test.key] + shortest / 3
+
+
+def repeats_of(test: Test | None) -> Duplicate | None:
+    """Return how a unit must repeat another to pass a test, or None where it need not."""
+    if test is None:
+        return None
+    if test.key == "duplicate":
+        wanted: Duplicate = test.value
+        return wanted if wanted.near is None else None
+    if test.key == "use":
+        return repeats_of(test.value)
+    if test.key == "all":
+        return max(filter(None, map(repeats_of, test.value)), key=_narrowness, default=None)
+    if test.key == "any":
+        kinds = set(map(repeats_of, test.value))
+        return None if not kinds or None in kinds else kinds.pop() if len(kinds) == 1 else Duplicate("earlier")
+    return None
+
+
+def _narrowness(wanted: Duplicate) -> int:
+    """Order duplicates by how many units repeat so: passages are rare, and all others equal an earlier one."""
+    return 2 if wanted.passage is not None else 1 if wanted.of == "previous" else 0
+
+
+def sums_of(test: Test) -> str:
+    """Return the name of what a test counts nearby: those that count the same share the sums."""
+    match = test.value.match
+    return sys.intern(f"passing {match.value if match.key == 'use' else match!r}")
+
+
+def may_pass(sums: str) -> str:
+    """Return the key of `Units.cache` for the indices of the units that may pass what these sums count."""
+    return sys.intern(f"may be {sums}")  # kilobytes, which are so compared by where they lie
+
+
+def counted(test: Test | None) -> dict[str, Scan]:
+    """Return how the units that a test counts nearby are found, by the key under which `Units.cache` is to have their indices.
+
+    Nothing for what any unit may pass.
+    """
+    nearby = [inner for inner in inner_tests(test) if inner.key in _NEARBY]
+    scans = {may_pass(sums_of(inner)): scan_of(inner.value.match) for inner in nearby}
+    return {key: scan for key, scan in scans.items() if scan is not None}
