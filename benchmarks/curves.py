@@ -17,7 +17,7 @@ from texts import LEFTOVERS
 
 from cleaner import Cleaner
 from cleaner.rules import Rule, load
-from cleaner.rules.model import Test, own_tests
+from cleaner.rules.model import Phrase, Test, own_tests
 
 RULES = (10, 30, 100, 300, 1000)
 REAL = 100  # rules of the default pack that variations are made of
@@ -115,7 +115,7 @@ def variation(rule: Rule, number: int) -> Rule:
 def _varied(test: Test, more: str) -> Test:
     value = test.value
     if test.key in PHRASES:
-        value = tuple(dataclasses.replace(phrase, text=f"{phrase.text} {more}") for phrase in value)
+        value = tuple(Phrase(f"{phrase.text} {more}", phrase.language) for phrase in value)
     elif test.key == "regex":
         tied = value.startswith("^")  # and stays so
         value = f"^(?:{value[1:]}) {more}" if tied else f"(?:{value}) {more}"

@@ -135,15 +135,15 @@ class _Compiled:
 
     @cached_property
     def match(self) -> Check | None:
-        return _compiled(self.rule.match)
+        return _check_of(self.rule.match)
 
     @cached_property
     def unless(self) -> Check | None:
-        return _compiled(self.rule.unless)
+        return _check_of(self.rule.unless)
 
     @cached_property
     def then(self) -> Check | None:
-        return _compiled(self.rule.run.then) if self.rule.run is not None else None
+        return _check_of(self.rule.run.then) if self.rule.run is not None else None
 
     @cached_property
     def spans(self) -> Callable[[Units, int], list[Span]] | None:
@@ -177,7 +177,7 @@ class _Compiled:
         return any(test.key == "duplicate" and test.value.passage is not None for test in own_tests(self.rule.match))
 
 
-def _compiled(test: Test | None) -> Check | None:
+def _check_of(test: Test | None) -> Check | None:
     return None if test is None else compile_test(test)
 
 

@@ -498,9 +498,8 @@ def phrases_for_scan(key: str, phrases: Sequence[Phrase], *, whole: bool = True)
 # capitals stand for what is no text.
 _OPEN, _CLOSE, _OR, _EDGE, _CUT = "A", "B", "C", "D", "E"
 _MARKS = {_OPEN: "(?:", _CLOSE: ")", _OR: "|", _EDGE: r"\b", _CUT: ""}
-_LETTERS = (
-    14  # of a phrase that is cut; a run of `s` at its end is left out, because a line may have `ß` for some of it
-)
+# Of a phrase that is cut; a run of `s` at its end is left out, because a line may have `ß` for some of it.
+_LETTERS = 14
 _PIECE = re.compile(r"\.+| +|ss+|[^0-9a-hj-z]")
 _ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
 _BEYOND = r"\x{80}-\x{10ffff}"
