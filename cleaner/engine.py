@@ -164,12 +164,12 @@ class _Compiled:
     @cached_property
     def counts(self) -> bool:
         """Whether it is not asked again if it has taken any: it counts lines, and may have taken some of them."""
-        return _counts(self.rule, _tests(self.rule))
+        return _counts(self.rule)
 
     @cached_property
     def creeps(self) -> bool:
         """Whether, asked again when lines have gone, it could eat its way through a text."""
-        return _creeps(self.rule, _tests(self.rule))
+        return _creeps(self.rule)
 
     @cached_property
     def passages(self) -> bool:
@@ -185,7 +185,7 @@ def _compile(rule: Rule, problems: list[Problem]) -> _Compiled | None:
     options = _options(rule, problems) if rule.action == "fix" else None
     if rule.action == "fix" and options is None:
         return None
-    return _Compiled(rule, _phase(rule, _tests(rule)), options, "line" if rule.unit == "span" else rule.unit)
+    return _Compiled(rule, _phase(rule), options, "line" if rule.unit == "span" else rule.unit)
 
 
 def _parts(rule: Rule) -> tuple[Test | None, ...]:
@@ -196,11 +196,11 @@ def _tests(rule: Rule) -> list[Test]:
     return [test for part in _parts(rule) for test in inner_tests(part)]
 
 
-def _counts(rule: Rule, tests: Sequence[Test]) -> bool:
+def _counts(rule: Rule) -> bool:
     """Tell whether a rule counts lines of which it may itself take some."""
     edge = rule.run.edge if rule.run is not None else None
     untouched = {"start": {"below"}, "end": {"above"}}.get(edge or "", set())  # where a rule to an edge takes nothing
-    counted = [test.value for test in tests if test.key in {"above", "below", "around"} - untouched]
+    counted = [test.value for test in _tests(rule) if test.key in {"above", "below", "around"} - untouched]
     if not counted or rule.run is not None or rule.match is None:
         return bool(counted)
     fewest = min(_word_range(nearby.match)[0] for nearby in counted)
@@ -225,18 +225,18 @@ def _word_range(test: Test) -> tuple[float, float]:
     return 0, math.inf
 
 
-def _creeps(rule: Rule, tests: Sequence[Test]) -> bool:
+def _creeps(rule: Rule) -> bool:
     """Tell whether line after line could come to pass a rule, because it stands beside the same neighbour now, or last."""
     wanted = [*inner_tests(rule.match), *inner_tests(rule.run.then if rule.run else None)]
-    return any(test.key in ("previous", "next") for test in tests) or any(
+    return any(test.key in ("previous", "next") for test in _tests(rule)) or any(
         test.key in ("first", "last") and not test.value.share for test in wanted
     )
 
 
-def _phase(rule: Rule, tests: Sequence[Test]) -> Phase:
+def _phase(rule: Rule) -> Phase:
     if rule.action == "fix":
         return OPERATIONS[rule.operation or ""].phase
-    if any(test.key == "duplicate" for test in tests):
+    if any(test.key == "duplicate" for test in _tests(rule)):
         return "duplicate"
     if rule.run is not None:
         return "run"

@@ -20,7 +20,7 @@ from cleaner import Cleaner
 from cleaner.rules import Configuration, RuleError, load, load_file, pack_files
 from cleaner.rules.cache import cache_directory, without_examples
 from cleaner.rules.layers import resolve, resolve_file
-from cleaner.rules.model import Phrase, fold_phrase, inner_tests
+from cleaner.rules.model import Phrase, fold_phrase, folded_phrase, inner_tests
 from cleaner.rules.patterns import openings, widen, widened
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,6 +125,7 @@ def test_what_is_known_of_a_text_does_not_outlive_it() -> None:
     for phrase in phrases:
         assert phrase.folded
         assert fold_phrase(phrase) == fold_phrase(Phrase(phrase.text))
+        assert fold_phrase(folded_phrase("Read More:", phrase.language)) == ("read more:", 0, 9)
     patterns = [test for test in tests if test.key == "regex"]
     assert patterns
     for test in patterns:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 
 from cleaner.rules.model import Duplicate, Test, inner_tests
-from cleaner.rules.patterns import widened
+from cleaner.rules.patterns import is_tied, widened
 
 __all__ = ["Scan", "counted", "may_pass", "repeats_of", "scan_of", "sums_of"]
 
 _NEARBY = ("above", "below", "around")  # keys of the tests that count other units
 _LONG = 10  # bytes; from there on the length of a phrase tells no more
-_TIED = re.compile(r"\(\?\w+\)\^")
 
 # Phrases and patterns of which one hits for every unit that can pass, each with the distance from the unit that it hits to the
 # unit that may pass: 1 for a test of the unit before.
@@ -43,6 +41,7 @@ def _neighbour(test: Test) -> Scan | None:
 
 def _all(test: Test) -> Scan | None:
     scans = [scan for part in test.value if (scan := scan_of(part)) is not None]
+    # One alone need not be ranked, which takes long where phrases are many.
     return max(scans, key=_rank) if len(scans) > 1 else scans[0] if scans else None
 
 
@@ -73,7 +72,7 @@ def _rank(scan: Scan) -> float:
 
 def _rank_of(test: Test) -> float:
     if test.key == "regex":  # tied to the start it lets fewer units through than `has`
-        return 4.4 if _TIED.match(widened(test) or "") else 1
+        return 4.4 if is_tied(widened(test) or "") else 1
     # A short phrase lets many units through, `starts: via` more than `ends: icon`; in bytes, because two Han characters say much.
     short = [phrase.text for phrase in test.value if len(phrase.text) < _LONG]
     shortest = min([_LONG, *(len(text.encode("utf-8", "surrogatepass")) for text in short)])

@@ -17,7 +17,7 @@ from cleaner.matching.clues import Scan
 from cleaner.matching.phrases import Owner, PhraseIndex, index_phrases, phrases_for_scan
 from cleaner.matching.units import Kind, Units
 from cleaner.rules.model import Test
-from cleaner.rules.patterns import MARKS_FIRST, openings, widened
+from cleaner.rules.patterns import MARKS_FIRST, is_tied, openings, widened
 from cleaner.text import UNUSUAL, fold
 
 try:
@@ -75,7 +75,7 @@ class Scanner:
             for text in self._worth_a_look(units):
                 folded = fold(text)
                 if owners := phrases.ending(folded) | _held(text, folded, self.patterns()):
-                    hits[text] = {*owners, *hits.get(text, ())}
+                    hits[text] = owners.union(hits.get(text, ()))
         return hits
 
     def candidates(self, units: Units, hits: Hits | None = None) -> dict[int, Sequence[int]]:
@@ -181,8 +181,8 @@ def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
     if not patterns:
         return []
     # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters.
-    tied = [pattern for pattern in patterns if re.match(r"(?:\(\?\w+\))?\^", pattern)]
-    free = [f"[{UNUSUAL}]", _CASED, *(pattern for pattern in patterns if pattern not in tied)]
+    tied = [pattern for pattern in patterns if is_tied(pattern)]
+    free = [f"[{UNUSUAL}]", _CASED, *(pattern for pattern in patterns if not is_tied(pattern))]
     return [re2.compile(f"(?ms){_any_of(some)}", _options(kind)) for some in (free, tied) if some]
 
 

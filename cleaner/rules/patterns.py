@@ -26,6 +26,7 @@ __all__ = [
     "PatternError",
     "compile_pattern",
     "expand",
+    "is_tied",
     "nested_quantifier",
     "openings",
     "template_groups",
@@ -167,6 +168,14 @@ def openings(test: Test) -> tuple[str, ...]:
         return ()
     flags = wide[: wide.index(")") + 1]
     return tuple(flags + begun for begun in _read(test.value, test.case).openings)
+
+
+def is_tied(wide: str) -> bool:
+    """Tell whether a widened pattern is tied to the start of a unit, as far as its own start shows."""
+    return _TIED.match(wide) is not None
+
+
+_TIED = re.compile(r"\(\?\w+\)\^")
 
 
 def _holds_unlike(wide: str) -> bool:
