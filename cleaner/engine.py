@@ -13,13 +13,13 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 
 from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore, splice
-from cleaner.matching.clues import Scan, counted, repeats_of, scan_of
+from cleaner.matching.clues import Scan, counted, repeats_of, scan_of, wants_wrapped
 from cleaner.matching.duplicates import repeated
 from cleaner.matching.phrases import primary_language
 from cleaner.matching.predicates import (
@@ -33,6 +33,7 @@ from cleaner.matching.predicates import (
 from cleaner.matching.runs import grow
 from cleaner.matching.scan import Hits, Scanner, build_scanner
 from cleaner.matching.units import Kind, Units, document_unit, line_units, paragraph_units
+from cleaner.matching.wrapping import wrapped
 from cleaner.repair import OPERATIONS
 from cleaner.rules.carry import read_resolved, write_resolved
 from cleaner.rules.load import load, load_file, load_text
@@ -335,6 +336,7 @@ class _Work:
     edits: list[Edit] = field(default_factory=list)
     flags: list[Flag] = field(default_factory=list)
     kept: list[tuple[int, int]] = field(default_factory=list)  # protected stretches, in the snapshot's coordinates
+    protected: bool = False  # whether those are known: they are looked for when there is a first wish
     removed_words: int = 0
     spent: Counter[str] = field(default_factory=Counter)  # words that rules with a budget removed
     over: set[str] = field(default_factory=set)  # rules that wanted more than their budget
@@ -436,12 +438,10 @@ class Cleaner:
             )
             for kind, rules in self._of_kind.items()
         }
-        # Rules that only repeated units can pass, which the scanner cannot know.
-        self._repeating = {
+        # Rules that only repeated or wrapped units can pass, which the scanner cannot know.
+        self._found = {
             kind: [
-                (place, wanted)
-                for place, rule in enumerate(rules)
-                if (wanted := repeats_of(rule.rule.match)) is not None and scan_of(rule.rule.match) is None
+                (place, find) for place, rule in enumerate(rules) if (find := _finder_of(rule.rule.match)) is not None
             ]
             for kind, rules in self._of_kind.items()
         }
@@ -513,9 +513,6 @@ class Cleaner:
         for _ in range(_ROUNDS):
             if not self._run_phase(work, "fix"):
                 break
-        self._protect(work)
-        if laps is not None:
-            laps.add("keep")
         # Some lines are only seen for what they are when those around them are gone: again, until no line goes.
         seen = work.snapshot  # by the rules that are past their budget
         only: set[str] = set()  # the rules to ask, where the others have seen this snapshot
@@ -558,6 +555,10 @@ class Cleaner:
                 laps.add(phase, rule.name)
         if again:
             wishes = [wish for wish in wishes if not _goes_on(work, wish)]
+        if phase != "fix" and not work.protected and (wishes or work.steps is not None):
+            self._protect(work)
+            if laps is not None:
+                laps.add("keep")
         snapshot, edits, kept = work.snapshot, work.edits, work.kept
         chosen = _carry_out(work, phase, wishes) if wishes else []
         work.done.update(wish.rule.rule.name for wish in chosen if wish.rule.counts)
@@ -595,8 +596,8 @@ class Cleaner:
             found = scanner.candidates(units, snapshot.hits[kind])
             for place, key in enumerate(self._counted[kind], len(self._of_kind[kind])):
                 units.cache[key] = frozenset(found.pop(place, ()))
-            for place, of in self._repeating[kind]:
-                if some := repeated(units, of):
+            for place, find in self._found[kind]:
+                if some := find(units):
                     found[place] = some
                 else:
                     found.pop(place, None)
@@ -604,6 +605,7 @@ class Cleaner:
         return snapshot.candidates[kind]
 
     def _protect(self, work: _Work) -> None:
+        work.protected = True
         for compiled in self._keepers:
             if work.scope.admits(compiled):
                 work.kept.extend((wish.start, wish.end) for wish in self._matches(work.snapshot, compiled))
@@ -707,6 +709,16 @@ def _is_of(host: str, sites: Iterable[str]) -> bool:
 
 def _rebuild(configuration: Configuration, accelerate: bool, time_limit: float) -> Cleaner:
     return Cleaner.from_configuration(configuration, accelerate=accelerate, time_limit=time_limit)
+
+
+def _finder_of(test: Test | None) -> Callable[[Units], Sequence[int]] | None:
+    """Return what finds the units that may pass a test, where it says so although there is nothing to scan for."""
+    if scan_of(test) is not None:
+        return None
+    wanted = repeats_of(test)
+    if wanted is not None:
+        return partial(repeated, wanted=wanted)
+    return wrapped if wants_wrapped(test) else None
 
 
 def _counted_by(rules: Iterable[_Compiled]) -> dict[str, Scan]:

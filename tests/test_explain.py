@@ -189,6 +189,25 @@ def test_what_is_counted_nearby_is_told(text: str, detail: str) -> None:
     assert found.detail == detail
 
 
+WRAPPED = """\
+rules:
+- {id: ferry, about: x, match: {has: ferry, wrapped: false}, examples: [{drop: ferry}, {keep: b}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "detail"),
+    [
+        (2, "wrapped: false fails: it is a line of a wrapped paragraph"),
+        (3, "has: 'ferry', wrapped: false"),
+    ],
+)
+def test_wrapping_is_told(line: int, detail: str) -> None:
+    text = "The harbour was closed for a week, and the\nferry did not leave.\nferry"
+    (found,) = explain_line(Cleaner.from_text(WRAPPED), text, line)
+    assert found.detail == detail
+
+
 def test_rules_for_other_languages_are_counted() -> None:
     assert explain(CLEANER, "Teilen").elsewhere == 1
     assert explain(CLEANER, "Teilen", language="de").elsewhere == 0

@@ -186,6 +186,28 @@ def test_examples_that_do_not_hold_are_told(tmp_path: Path) -> None:
     ]
 
 
+def test_examples_of_a_rule_that_keeps_can_fail(tmp_path: Path) -> None:
+    file = tmp_path / "keeps.yaml"
+    file.write_text(
+        "rules:\n- id: a\n  about: A\n  do: keep\n  match: {is: share}\n"
+        '  examples: [{keep: Share}, {keep: Share it}, {drop: Share it}, {drop: SHARE}, {in: "Share\\nit", out: Share}]\n'
+        + HEAD,
+        encoding="utf-8",
+    )
+    failures = check_examples(resolve_file(file).configuration, clean_of)
+    assert [(one.rule, one.example.text, one.expected, one.found) for one in failures] == [
+        ("case/a", "Share it", "Share it", ""),
+        ("case/a", "SHARE", "", "SHARE"),
+    ]
+
+
+def test_what_a_rule_that_keeps_does_not_keep_shadows_nothing(resolved: Callable[[str], Resolved]) -> None:
+    pack = (
+        "rules:\n- id: a\n  about: A\n  do: keep\n  match: {is: share}\n  examples: [{keep: share}, {drop: share it}]\n"
+    )
+    assert warned(resolved(pack)) == []
+
+
 def test_a_start_never_lints() -> None:
     """On its way to clean a text, `cleaner` does not even import the linter."""
     code = "import sys, cleaner; cleaner.Cleaner('core')('Share'); print('cleaner.rules.lint' in sys.modules)"

@@ -1,6 +1,7 @@
 """Prose about sharing, newsletters, cookies, links and comments loses not one word."""
 
 import re
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -65,6 +66,17 @@ def test_articles(between: str, profile: str) -> None:
     """Eight paragraphs an article, so that each stands at some end of one, and amid others."""
     for start in range(0, len(MADE), 8):
         keeps_every_word(profile, between.join(MADE[start : start + 8]))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("width", [30, 40, 50, 60, 72, 80, 100])
+def test_wrapped_at_some_width(width: int, profile: str) -> None:
+    """What no rule can tell from a leftover by itself, a line above or below shows to be part of a paragraph."""
+    for start in range(0, len(MADE), 8):
+        keeps_every_word(profile, "\n\n".join(textwrap.fill(text, width) for text in MADE[start : start + 8]))
+    for texts in BY_HAND.values():
+        for text in texts:
+            keeps_every_word(profile, "\n".join(textwrap.fill(line, width) for line in text.split("\n")))
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from cleaner.rules.model import Duplicate, Test, inner_tests
 from cleaner.rules.patterns import is_tied, widened
 
-__all__ = ["Scan", "counted", "may_pass", "repeats_of", "scan_of", "sums_of"]
+__all__ = ["Scan", "counted", "may_pass", "repeats_of", "scan_of", "sums_of", "wants_wrapped"]
 
 _NEARBY = ("above", "below", "around")  # keys of the tests that count other units
 _LONG = 10  # bytes; from there on the length of a phrase tells no more
@@ -99,6 +99,23 @@ def repeats_of(test: Test | None) -> Duplicate | None:
 def _narrowness(wanted: Duplicate) -> int:
     """Order duplicates by how many units repeat so: passages are rare, and all others equal an earlier one."""
     return 2 if wanted.passage is not None else 1 if wanted.of == "previous" else 0
+
+
+def wants_wrapped(test: Test | None) -> bool:
+    """Tell whether only lines of wrapped paragraphs can pass a test."""
+    if test is None:
+        return False
+    match test.key:
+        case "wrapped":
+            return test.value is True
+        case "use":
+            return wants_wrapped(test.value)
+        case "all":
+            return any(map(wants_wrapped, test.value))
+        case "any":
+            return all(map(wants_wrapped, test.value))
+        case _:
+            return False
 
 
 def sums_of(test: Test) -> str:

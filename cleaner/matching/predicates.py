@@ -7,6 +7,7 @@ tried at all follows from the test's clues.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from cleaner.matching.clues import may_pass, sums_of
 from cleaner.matching.duplicates import earlier, near_earlier, near_previous, passage_of
 from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans
 from cleaner.matching.units import Units
+from cleaner.matching.wrapping import wrapped
 from cleaner.rules.model import Duplicate, Nearby, Position, Range, Test
 from cleaner.rules.patterns import compile_pattern
 from cleaner.text import ends_sentence, link_spans
@@ -149,6 +151,17 @@ def _full_stop(test: Test) -> Check:
         lambda units, index: {"full_stop": wanted} if ends_sentence(units.texts[index]) is wanted else None,
         test=test,
     )
+
+
+def _wrapped(test: Test) -> Check:
+    wanted: bool = test.value
+
+    def run(units: Units, index: int) -> Evidence | None:
+        places = wrapped(units)
+        at = bisect_left(places, index)
+        return {"wrapped": wanted} if (at < len(places) and places[at] == index) is wanted else None
+
+    return Check("wrapped", 0.5, run, test=test)
 
 
 # ------------------------------------------------------------------ position and neighbours
@@ -307,6 +320,7 @@ _COMPILERS: dict[str, Callable[[Test], Check]] = {
     "upper": _measure(2.0, lambda text, share: _letters_upper(text)),
     "digits": _measure(2.0, lambda text, share: _digit_count(text)),
     "full_stop": _full_stop,
+    "wrapped": _wrapped,
     "first": _position,
     "last": _position,
     "previous": _neighbour,

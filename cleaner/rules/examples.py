@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from cleaner.rules.model import Configuration, Example, Rule
+from cleaner.rules.model import Configuration, Example, Rule, Test
 
 __all__ = ["Changes", "Clean", "Failure", "alone", "check_example", "check_examples", "known_of"]
 
@@ -26,8 +26,14 @@ class Failure:
 
 
 def alone(configuration: Configuration, rule: Rule) -> Configuration:
-    """Return a configuration of this rule alone, without budget and document guard, as examples are run."""
-    return replace(configuration, rules=(replace(rule, budget=None, status="stable"),), guard=1.0)
+    """Return a configuration of this rule alone, without budget and document guard, as examples are run.
+
+    A rule that keeps changes nothing by itself, so that none of its examples could fail: beside it, one drops every line.
+    """
+    rules = [replace(rule, budget=None, status="stable")]
+    if rule.action == "keep":
+        rules.append(Rule(rule.pack, "every-line", "", rule.place, match=Test("regex", r"\S", rule.place)))
+    return replace(configuration, rules=tuple(rules), guard=1.0)
 
 
 def known_of(rule: Rule, example: Example) -> tuple[str | None, str | None]:

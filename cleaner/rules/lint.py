@@ -565,6 +565,8 @@ def _unknown_warning(subject: _Subject) -> Iterator[_Found]:
 
 def _shadowed(subject: _Subject) -> Iterator[_Found]:
     for rule in subject.resolved.configuration.rules:
+        if rule.action == "keep":  # what its examples lose, it has not taken
+            continue
         done = [
             subject.changes[rule.name, number]
             for number, example in enumerate(rule.examples)

@@ -455,6 +455,7 @@ TESTS: dict[str, Key] = {
         read=_measure_value(True),
     ),
     "full_stop": Key("ends like a sentence", _BOOLEAN, "false", read=_flag),
+    "wrapped": Key("a line of a paragraph that is wrapped at some width", _BOOLEAN, "true", read=_flag),
     "first": Key("among the first lines of the document", _POSITION, "3", read=_position_value),
     "last": Key("among the last lines of the document", _POSITION, "30%", read=_position_value),
     "previous": Key("the unit before passes the test", _TEST, "{is: $share}", read=_test_value),
