@@ -12,7 +12,7 @@ from cleaner.edits import OffsetMap
 from cleaner.engine import Cleaner, Result, Step
 from cleaner.matching.predicates import DUPLICATE_OF, Check, compile_test
 from cleaner.matching.units import Units
-from cleaner.matching.wrapping import wrapped
+from cleaner.matching.wrapping import is_wrapped
 from cleaner.rules.model import RISKS, Duplicate, Nearby, Phrase, Position, Range, Rule, Test, inner_tests
 from cleaner.text import Lines, ends_sentence, link_spans, word_count
 
@@ -382,9 +382,7 @@ def _measured(check: Check, units: Units, index: int) -> str:
     if check.key == "full_stop":
         return "it ends like a sentence" if ends_sentence(text) else "it does not end like a sentence"
     if check.key == "wrapped":
-        return (
-            "it is a line of a wrapped paragraph" if index in wrapped(units) else "it is no line of a wrapped paragraph"
-        )
+        return f"it is {'a' if is_wrapped(units, index) else 'no'} line of a wrapped paragraph"
     if check.test is not None and isinstance(check.test.value, Nearby):
         any_count = replace(check.test.value, count=Range(0, float("inf"), share=check.test.value.count.share))
         found = compile_test(replace(check.test, value=any_count)).run(units, index) or {}

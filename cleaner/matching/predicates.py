@@ -7,7 +7,6 @@ tried at all follows from the test's clues.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from cleaner.matching.clues import may_pass, sums_of
 from cleaner.matching.duplicates import earlier, near_earlier, near_previous, passage_of
 from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans
 from cleaner.matching.units import Units
-from cleaner.matching.wrapping import wrapped
+from cleaner.matching.wrapping import is_wrapped
 from cleaner.rules.model import Duplicate, Nearby, Position, Range, Test
 from cleaner.rules.patterns import compile_pattern
 from cleaner.text import ends_sentence, link_spans
@@ -155,13 +154,12 @@ def _full_stop(test: Test) -> Check:
 
 def _wrapped(test: Test) -> Check:
     wanted: bool = test.value
-
-    def run(units: Units, index: int) -> Evidence | None:
-        places = wrapped(units)
-        at = bisect_left(places, index)
-        return {"wrapped": wanted} if (at < len(places) and places[at] == index) is wanted else None
-
-    return Check("wrapped", 0.5, run, test=test)
+    return Check(
+        "wrapped",
+        0.5,
+        lambda units, index: {"wrapped": wanted} if is_wrapped(units, index) is wanted else None,
+        test=test,
+    )
 
 
 # ------------------------------------------------------------------ position and neighbours

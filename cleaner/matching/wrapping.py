@@ -6,12 +6,13 @@ Such a line says nothing by itself: what stands in it was begun on the line befo
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from itertools import accumulate
 
 from cleaner.matching.units import Units
 from cleaner.text import ends_sentence
 
-__all__ = ["wrapped"]
+__all__ = ["is_wrapped", "wrapped"]
 
 _WIDTH = 25  # characters; no narrower text is wrapped
 _RUNS_ON = re.compile(r"[^\W_]$|[,;%)\]’'–—-]$")  # how a line ends in the middle of a sentence
@@ -32,16 +33,20 @@ def wrapped(units: Units) -> list[int]:
     return found
 
 
+def is_wrapped(units: Units, index: int) -> bool:
+    """Tell whether a unit is a line of a wrapped paragraph."""
+    places = wrapped(units)
+    at = bisect_left(places, index)
+    return at < len(places) and places[at] == index
+
+
 def _wrapped(units: Units) -> list[int]:
     texts = units.stripped
     going_on = [at for at, text in enumerate(texts) if text[:1].islower() and _goes_on(units, at)]
     if not going_on:
         return []
     count = len(texts)
-    until = [0] * (count + 1)
-    for at in going_on:
-        until[at + 1] = 1
-    until = list(accumulate(until))
+    until = list(accumulate(map(set(going_on).__contains__, range(count)), initial=0))
     near = sorted({other for at in going_on for other in range(max(0, at - _AROUND), min(count, at + _AROUND + 1))})
     found: list[int] = []
     for at in near:
