@@ -57,8 +57,15 @@ _CLASSES = {
     "D": (r"\x00-/:-\x7f" + _NOT_ASCII, r"\x00-/:-\x7f"),
     "S": (r"\x00-\x08\x0e-\x1f!-\x7f" + _NOT_ASCII, r"\x00-\x08\x0e-\x1b!-\x7f"),
 }
+
+
+def _both_cases(inside: str) -> str:
+    """Return the class of what is both cases of itself, and says so: RE2 takes long to look for the other of every character."""
+    return f"(?-i:[{inside}])"
+
+
 # How most patterns that are tied to a line's start begin, `^\W*` widened.
-MARKS_FIRST = f"^(?:[{_CLASSES['W'][0]}])*"
+MARKS_FIRST = f"^(?:{_both_cases(_CLASSES['W'][0])})*"
 _ENOUGH = 10  # letters by which a first look knows a line: with fewer, more lines are looked at twice
 _PROPERTIES = {
     "l": "A-Za-z",
@@ -349,7 +356,7 @@ _ANY_I = r"iI\x{130}\x{131}"
 
 def _literal(reading: _Reading, code: int) -> str:
     if code in _I and not (reading.case and not reading.flags):
-        return f"[{_ANY_I}]"
+        return _both_cases(_ANY_I)
     if 0xD800 <= code < 0xE000:
         return "."
     character = chr(code)
@@ -404,10 +411,12 @@ def _escape(reading: _Reading) -> str:
     letter = pattern[reading.position + 1]
     if letter in _CLASSES:
         reading.position += 2
-        return f"[{_CLASSES[letter][0]}]"
+        return _both_cases(_CLASSES[letter][0])
     if letter in "pP":
         inside = _property(reading)
-        return f"[{inside}{_NOT_ASCII}]" if inside else "."
+        if not inside:
+            return "."
+        return f"[{inside}{_NOT_ASCII}]" if inside in ("A-Z", "a-z") else _both_cases(inside + _NOT_ASCII)
     if letter in _EDGES:
         reading.position += 2
         return ""
@@ -478,6 +487,7 @@ def _class(reading: _Reading) -> str:
     anything = False
     kinds: set[str] = set()
     holds_i = False
+    letters = False  # whether it names some of ASCII, but for whole kinds
     first = True
     previous: int | None = None  # the code before a possible `-`
     while first or pattern[reading.position] != "]":
@@ -518,6 +528,7 @@ def _class(reading: _Reading) -> str:
                 raise ValueError("range")
             inside[-1] = f"{_in_class(previous)}-{_in_class(code)}"
             holds_i = holds_i or any(previous <= one <= code for one in _I)
+            letters = letters or (previous <= ord("z") and code >= ord("A"))
             previous = None
             continue
         else:
@@ -528,6 +539,7 @@ def _class(reading: _Reading) -> str:
             continue
         inside.append(_in_class(code))
         holds_i = holds_i or code in _I
+        letters = letters or (code < 0x80 and chr(code).isalpha())
         previous = code
     reading.position += 1
     if holds_i and not negated and not (reading.case and not reading.flags):
@@ -535,7 +547,10 @@ def _class(reading: _Reading) -> str:
     # `regex` takes a class that holds a kind of character and its opposite for any character, even a negated one.
     if anything or not any(inside) or (negated and len(kinds) == 2):
         return "."
-    return f"[{'^' if negated else ''}{''.join(inside)}]"
+    text = "".join(inside)
+    if not negated and _NOT_ASCII in text and ("A-Za-z" in text or not letters):
+        return _both_cases(text)
+    return f"[{'^' if negated else ''}{text}]"
 
 
 def _in_class(code: int) -> str:
