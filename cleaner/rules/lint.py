@@ -560,6 +560,18 @@ def _unknown_warning(subject: _Subject) -> Iterator[_Found]:
                 )
 
 
+def _unknown_rule(subject: _Subject) -> Iterator[_Found]:
+    names = [rule.name for rule in subject.rules]
+    for rule in subject.rules:
+        name = rule.replaced_by
+        if name == rule.name:
+            yield rule, rule.place, f"`replaced_by` names `{name}` itself; name another rule, or delete it"
+        elif name is not None and name not in names:
+            hint = nearest(name, names)
+            message = f"`replaced_by` names `{_clip(name)}`, which is no rule{hint}; write `pack/id`, or delete it"
+            yield rule, rule.place, message
+
+
 # ------------------------------------------------------------------ rules beside each other
 
 
@@ -687,6 +699,7 @@ WARNINGS: dict[str, Kind] = {
     "shadowed": Kind("other rules win all that the rule's examples change", _shadowed),
     "short-phrase": Kind("a phrase of few letters, with nothing beside it", _short_phrase),
     "slow-pattern": Kind("the accelerator cannot choose candidates for the rule", _slow_pattern),
+    "unknown-rule": Kind("`replaced_by` names no other rule", _unknown_rule),
     "unknown-warning": Kind("`allow` names a warning that does not exist", _unknown_warning),
     "unlimited-removal": Kind("a removal without any limit of length or position", _unlimited_removal),
     "unproven-condition": Kind("a condition without which every example still holds", _unproven_condition),
