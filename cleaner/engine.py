@@ -428,20 +428,19 @@ class Cleaner:
         for rule in self._compiled:
             if rule.rule.match is not None:
                 self._of_kind.setdefault(rule.units, []).append(rule)
+        scans = {kind: [scan_of(one.rule.match) for one in rules] for kind, rules in self._of_kind.items()}
         # What rules count nearby is scanned for as well: behind the rules, in this order.
         self._counted = {kind: _counted_by(rules) for kind, rules in self._of_kind.items()}
         self._scanners: dict[Kind, Scanner] = {
-            kind: build_scanner(
-                [*(scan_of(one.rule.match) for one in rules), *self._counted[kind].values()],
-                kind,
-                accelerate=accelerate,
-            )
-            for kind, rules in self._of_kind.items()
+            kind: build_scanner([*some, *self._counted[kind].values()], kind, accelerate=accelerate)
+            for kind, some in scans.items()
         }
         # Rules that only repeated or wrapped units can pass, which the scanner cannot know.
         self._found = {
             kind: [
-                (place, find) for place, rule in enumerate(rules) if (find := _finder_of(rule.rule.match)) is not None
+                (place, find)
+                for place, (rule, scan) in enumerate(zip(rules, scans[kind], strict=True))
+                if scan is None and (find := _finder_of(rule.rule.match)) is not None
             ]
             for kind, rules in self._of_kind.items()
         }
@@ -713,8 +712,6 @@ def _rebuild(configuration: Configuration, accelerate: bool, time_limit: float) 
 
 def _finder_of(test: Test | None) -> Callable[[Units], Sequence[int]] | None:
     """Return what finds the units that may pass a test, where it says so although there is nothing to scan for."""
-    if scan_of(test) is not None:
-        return None
     wanted = repeats_of(test)
     if wanted is not None:
         return partial(repeated, wanted=wanted)
