@@ -114,6 +114,8 @@ def main() -> None:
     parser.add_argument("--rules", default=None, help="a configuration file (default: the default pack)")
     options = parser.parse_args()
     rules = ["--config", options.rules] if options.rules else []
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="cleaner-scale-", dir=options.folder))
     here = machine()
     runs: list[dict[str, object]] = []
