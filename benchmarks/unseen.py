@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from quality import COLUMNS, percent
 from setting import in_one_line, machine, run_folder
 from texts import quality_file
 
@@ -29,12 +30,6 @@ from cleaner.rules.model import TEXT_TESTS, Configuration, Rule, Test, fold_phra
 from cleaner.rules.patterns import compile_pattern
 
 HALVES = ("1", "2")
-COLUMNS = (
-    ("prec %", "precision", 1),
-    ("rec %", "recall", 1),
-    ("lost %", "content_words_lost", 2),
-    ("hurt %", "hurt", 1),
-)
 
 # What found something: the full name of a rule, and a phrase as it is compared or a pattern.
 Finder = tuple[str, str]
@@ -116,9 +111,13 @@ def without(test: Test, dropped: Callable[[str], bool]) -> Test | None:
     return test  # of what is counted, negated or measured nothing is found
 
 
-def as_if_unseen(configuration: Configuration, half: str, found: Mapping[str, set[Finder]]) -> Configuration:
-    """Return a configuration without what found something in one half and nothing in the other."""
-    only = found[half].difference(*(found[other] for other in HALVES if other != half))
+def only_in(half: str, found: Mapping[str, set[Finder]]) -> set[Finder]:
+    """Return what found something in one half and nothing in the other."""
+    return found[half].difference(*(found[other] for other in HALVES if other != half))
+
+
+def as_if_unseen(configuration: Configuration, only: set[Finder]) -> Configuration:
+    """Return a configuration without these phrases and patterns."""
     rules: list[Rule] = []
     for rule in configuration.rules:
 
@@ -146,21 +145,23 @@ def main() -> None:
     seen = score(str(file), cleaner, jobs=options.jobs).groups["half"]
     halves: dict[str, Any] = {}
     for half in HALVES:
-        blind = Cleaner.from_configuration(as_if_unseen(cleaner.configuration, half, found))
+        only = only_in(half, found)
+        blind = Cleaner.from_configuration(as_if_unseen(cleaner.configuration, only))
         unseen = score(str(file), blind, jobs=options.jobs).groups["half"]
         halves[half] = {
             "finders": len(found[half]),
-            "only_here": len(found[half].difference(*(found[other] for other in HALVES if other != half))),
+            "only_here": len(only),
             "seen": rates(seen[half]),
             "unseen": rates(unseen[half]),
         }
     print(f"{in_one_line(here)}\n\n`{options.pack}`, each half with all rules, and as if it had not been seen\n")
-    print("| half | rules | phrases and patterns |", " | ".join(head for head, _, _ in COLUMNS), "|")
-    print("| --- | --- | ---: |", " | ".join("---:" for _ in COLUMNS), "|")
+    columns = [column for column in COLUMNS if "F1" not in column[0]]  # a rule more or less hardly moves these
+    print("| half | rules | phrases and patterns |", " | ".join(head for head, _, _ in columns), "|")
+    print("| --- | --- | ---: |", " | ".join("---:" for _ in columns), "|")
     for half, one in halves.items():
         for name in ("seen", "unseen"):
             count = one["finders"] - (one["only_here"] if name == "unseen" else 0)
-            cells = [f"{100 * one[name][key]:.{digits}f}" for _, key, digits in COLUMNS]
+            cells = [percent(one[name][key], digits) for _, key, digits in columns]
             print(f"| {half} | {name} | {count:,} |", " | ".join(cells), "|")
     out = run_folder(options.out) / "unseen.json"
     out.write_text(

@@ -414,9 +414,7 @@ def _escape(reading: _Reading) -> str:
         return _both_cases(_CLASSES[letter][0])
     if letter in "pP":
         inside = _property(reading)
-        if not inside:
-            return "."
-        return f"[{inside}{_NOT_ASCII}]" if inside in ("A-Z", "a-z") else _both_cases(inside + _NOT_ASCII)
+        return _both_cases(inside + _NOT_ASCII) if inside else "."  # one case only where the pattern tells cases apart
     if letter in _EDGES:
         reading.position += 2
         return ""
