@@ -33,7 +33,7 @@ demo: .venv/installed ## clean the sample articles and show every change in colo
 	$(BIN)/cleaner diff --no-pager seeds
 
 test: java lint ## everything that must pass: ruff, mypy, pytest
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Spark is tested as it is used, and it needs Java.
 .PHONY: java
