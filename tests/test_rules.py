@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cleaner.rules import Configuration, Rule, RuleError, load, load_file, load_text, pack_files
-from cleaner.rules.layers import PACK_KEYS
+from cleaner.rules.layers import PACK_KEYS, resolve_text
 from cleaner.rules.nodes import LARGEST_FILE, Place, Problem, nearest
 from cleaner.rules.parse import RULE_KEYS, TESTS
 
@@ -545,6 +545,37 @@ def test_names_are_phrases_or_tests(written: str, meant: str) -> None:
     use = "is: $name" if meant == "phrases" else "use: $name"
     rule = f"- {{id: a, about: x, match: {{{use}}}, examples: [{{drop: a}}, {{keep: b}}]}}\n"
     assert load_text(f"define:\n  other: [x]\n  name: {written}\nrules:\n{rule}").rules
+
+
+EXAMPLES = """\
+define:
+  opening: [He left., It rained.]
+  text: [$opening, She wrote.]
+rules:
+- id: share
+  about: A button
+  match: {is: share}
+  examples:
+  - {drop: [Share]}
+  - {in: [$text, '', Share, $5 off], out: [$text, '', $5 off]}
+  - {in: [Share, Share], out: []}
+  - {keep: $text}
+"""
+
+
+def test_an_example_may_list_its_lines() -> None:
+    (rule,) = resolve_text(EXAMPLES.replace("$5 off", "$"), "cleaner.yaml").configuration.rules
+    text = "He left.\nIt rained.\nShe wrote.\n"
+    assert [(example.text, example.out) for example in rule.examples] == [
+        ("Share", ""),
+        (f"{text}\nShare\n$", f"{text}\n$"),
+        ("Share\nShare", ""),
+        ("$text", "$text"),  # a text of one line says what it says
+    ]
+    assert problems_of(lambda: load_text(EXAMPLES)) == [
+        "10:29 unknown name `$5 off`; write it under `define`",
+        "10:55 unknown name `$5 off`; write it under `define`",
+    ]
 
 
 def test_every_pack_key_is_known_to_the_head() -> None:

@@ -838,7 +838,7 @@ def _example(reading: Reading, node: Node) -> Example | None:
             node.place, "an example is {drop: text}, {keep: text}, {flag: text} or {in: text, out: text}"
         )
         return None
-    words = {key: read_word(reading, value, key) for key, _, value in node.named() if key in EXAMPLE_KEYS}
+    words = {key: _sample(reading, value, key) for key, _, value in node.named()}
     text = words.get(kinds[0])
     if text is None or None in words.values():
         return None
@@ -850,6 +850,24 @@ def _example(reading: Reading, node: Node) -> Example | None:
         reading.problems.add(node.place, "`in` and `out` are the same; write {keep: text}")
     kind = {"drop": "drop", "keep": "keep", "flag": "flag"}.get(kinds[0], "change")
     return Example(kind, text, out, node.place, words.get("language"), words.get("site"))  # type: ignore[arg-type]
+
+
+def _sample(reading: Reading, node: Node, key: str) -> str | None:
+    """Read what an example says: a text, or a list of its lines, where a ``$name`` stands for the lines that it names."""
+    if node.kind != "list" or key in FOR_KEYS:
+        return read_word(reading, node, key)
+    lines: list[str] = []
+    for item in node.items:
+        line = read_word(reading, item, "a line of an example")
+        if line is None or not line.startswith("$") or len(line) == 1:
+            named = None if line is None else [line]
+        else:
+            phrases = _resolve(reading, line[1:], item, "phrases")
+            named = None if phrases is None else [phrase.text for phrase in phrases]
+        if named is None:
+            return None
+        lines.extend(named)
+    return "\n".join(lines)
 
 
 def _check_rule(reading: Reading, rule: Rule, node: Node) -> None:

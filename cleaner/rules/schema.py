@@ -223,7 +223,12 @@ KINDS: dict[str, dict[str, Any]] = {
         "description": "a site such as `example.com`, or a list of them",
         **_one_or_many({"type": "string", "pattern": _whole(_HOST)}),
     },
-    "sample": {"description": "a text", "type": "string", "maxLength": LARGEST_EXAMPLE},
+    "sample": {
+        "description": "a text, or a list of its lines, in which a `$name` stands for the lines that `define` says",
+        "type": ["string", "array"],
+        "maxLength": LARGEST_EXAMPLE,
+        "items": {"type": "string"},
+    },
     "example": {
         "description": "`{drop: text}`, `{keep: text}`, `{in: text, out: text}` or `{flag: text}`",
         **_keys(
