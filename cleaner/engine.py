@@ -327,10 +327,31 @@ class _Snapshot:
 
 
 @dataclass(slots=True)
+class _Words:
+    """The words of a text, counted as far as anybody needed to know."""
+
+    text: str
+    upto: int = 0
+    count: int = 0  # of the words before `upto`
+
+    def share_over(self, words: int, limit: float) -> float | None:
+        """Return which share of the text's words this many are, if it is more than `limit` (0..1)."""
+        # Mostly the first lines hold words enough to see that it is not.
+        while words and words / max(1, self.count) > limit:
+            if self.upto == len(self.text):
+                return words / max(1, self.count)
+            start = self.upto
+            self.upto = max(self.text.find("\n", start + 8 * words + 200) + 1, 0) or len(self.text)
+            self.count += word_count(self.text[start : self.upto])
+        return None
+
+
+@dataclass(slots=True)
 class _Work:
     """One document on its way through the phases."""
 
     original: str
+    words: _Words
     snapshot: _Snapshot
     scope: _Scope
     edits: list[Edit] = field(default_factory=list)
@@ -435,14 +456,12 @@ class Cleaner:
             kind: build_scanner([*some, *self._counted[kind].values()], kind, accelerate=accelerate)
             for kind, some in scans.items()
         }
-        # Rules that only repeated or wrapped units can pass, which the scanner cannot know.
-        self._found = {
-            kind: [
-                (place, find)
-                for place, (rule, scan) in enumerate(zip(rules, scans[kind], strict=True))
-                if scan is None and (find := _finder_of(rule.rule.match)) is not None
-            ]
+        # Rules that only repeated or wrapped units can pass, which the scanner cannot know: found when the rule is asked.
+        self._finders = {
+            id(rule): find
             for kind, rules in self._of_kind.items()
+            for rule, scan in zip(rules, scans[kind], strict=True)
+            if scan is None and (find := _finder_of(rule.rule.match)) is not None
         }
         self._keepers = [rule for rule in self._compiled if rule.rule.action == "keep"]
         self._unmatched = {
@@ -482,7 +501,7 @@ class Cleaner:
         scope = _Scope(_host(url), primary_language(language))
         try:
             work = self._clean(text, language, deadline, scope, laps=laps)
-            share = _share_over(work.removed_words, text, self.configuration.guard)
+            share = work.words.share_over(work.removed_words, self.configuration.guard)
             if share is not None:
                 flag = Flag(
                     "guard",
@@ -505,7 +524,7 @@ class Cleaner:
         steps: list[Step] | None = None,
         laps: Laps | None = None,
     ) -> _Work:
-        work = _Work(text, _Snapshot(Lines.of(text), language, deadline), scope, steps=steps, laps=laps)
+        work = _Work(text, _Words(text), _Snapshot(Lines.of(text), language, deadline), scope, steps=steps, laps=laps)
         if not text:
             return work
         # What one repair made may show the next what to repair.
@@ -595,11 +614,6 @@ class Cleaner:
             found = scanner.candidates(units, snapshot.hits[kind])
             for place, key in enumerate(self._counted[kind], len(self._of_kind[kind])):
                 units.cache[key] = frozenset(found.pop(place, ()))
-            for place, find in self._found[kind]:
-                if some := find(units):
-                    found[place] = some
-                else:
-                    found.pop(place, None)
             snapshot.candidates[kind] = found
         return snapshot.candidates[kind]
 
@@ -642,8 +656,10 @@ class Cleaner:
         if match is None:
             return []
         units = snapshot.units(compiled.units)
+        find = self._finders.get(id(compiled))
+        candidates = self._candidates(snapshot, compiled.units).get(self._place[id(compiled)], ())
         hits: dict[int, Evidence] = {}
-        for index in self._candidates(snapshot, compiled.units).get(self._place[id(compiled)], ()):
+        for index in candidates if find is None else find(units):
             evidence = match.run(units, index)
             if evidence is not None and (compiled.unless is None or compiled.unless.run(units, index) is None):
                 hits[index] = evidence
@@ -873,7 +889,7 @@ def _within_budgets(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wis
                 budgets[rule.name] = rule.budget
                 spent[rule.name] += word_count(work.snapshot.lines.text[wish.start : wish.end])
         for name, words in spent.items():
-            share = _share_over(work.spent[name] + words, work.original, budgets[name])
+            share = work.words.share_over(work.spent[name] + words, budgets[name])
             if share is not None:
                 if not any(flag.name == "budget" and flag.rule == name for flag in work.flags):
                     detail = f"{share:.1%} of the words would go, more than {budgets[name]:.0%}"
@@ -883,18 +899,6 @@ def _within_budgets(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wis
         else:
             work.spent.update(spent)
             return chosen
-
-
-def _share_over(words: int, text: str, limit: float) -> float | None:
-    """Return which share of a text's words this many are, if it is more than `limit` (0..1)."""
-    # Mostly the first lines hold words enough to see that it is not.
-    seen, upto = 0, 0
-    while words and words / max(1, seen) > limit:
-        if upto == len(text):
-            return words / max(1, seen)
-        start, upto = upto, max(text.find("\n", upto + 8 * words + 200) + 1, 0) or len(text)
-        seen += word_count(text[start:upto])
-    return None
 
 
 def _stretches(chosen: Sequence[_Wish], text: str, snapshot: _Snapshot) -> list[tuple[int, int, str]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from itertools import pairwise
 
 from cleaner.matching.units import Units
 from cleaner.rules.model import Duplicate
@@ -40,26 +39,24 @@ def earlier(units: Units) -> list[int]:
 
 def repeated(units: Units, wanted: Duplicate) -> list[int]:
     """Return the indices of the units that repeat as is wanted: the one before, an earlier one, or in a passage; exactly."""
-    if not _any_repeats(units):
-        return []
+    later = _later(units)
     if wanted.passage is not None:
-        return sorted(passage_of(units, wanted.passage))
+        return sorted(passage_of(units, wanted.passage)) if later else []
     if wanted.of == "previous":
-        return [index for index, (before, text) in enumerate(pairwise(units.stripped), 1) if before == text]
-    return _later(units)
-
-
-def _any_repeats(units: Units) -> bool:
-    """Tell whether any unit equals another; several rules ask."""
-    found: bool | None = units.cache.get("any repeats")
-    if found is None:
-        found = units.cache["any repeats"] = len(set(units.stripped)) < len(units.texts)
-    return found
+        return [index for index in later if units.stripped[index - 1] == units.stripped[index]]
+    return later
 
 
 def _later(units: Units) -> list[int]:
-    """Return the indices of the units that equal an earlier one."""
-    return [index for index, first in enumerate(earlier(units)) if first != index]
+    """Return the indices of the units that equal an earlier one; several rules ask."""
+    found: list[int] | None = units.cache.get("later")
+    if found is None:
+        if len(set(units.stripped)) == len(units.texts):  # as in most texts
+            found = []
+        else:
+            found = [index for index, first in enumerate(earlier(units)) if first != index]
+        units.cache["later"] = found
+    return found
 
 
 def near_earlier(units: Units, share: float) -> list[int]:
