@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import msgspec
 
 from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore, splice
-from cleaner.matching.clues import Scan, counted, repeats_of, scan_of, wants_wrapped
+from cleaner.matching.clues import Scan, counted, found_by, scan_of
 from cleaner.matching.duplicates import repeated
 from cleaner.matching.phrases import primary_language
 from cleaner.matching.predicates import (
@@ -302,7 +302,9 @@ class _Scope:
             return False
         if rule.languages and self.language not in map(primary_language, rule.languages):
             return False
-        return not (rule.sites and not _is_of(self.host, rule.sites)) and not _is_of(self.host, rule.except_sites)
+        if rule.sites and not _is_of(self.host, rule.sites):
+            return False
+        return not (rule.except_sites and _is_of(self.host, rule.except_sites))
 
 
 @dataclass(slots=True)
@@ -728,10 +730,10 @@ def _rebuild(configuration: Configuration, accelerate: bool, time_limit: float) 
 
 def _finder_of(test: Test | None) -> Callable[[Units], Sequence[int]] | None:
     """Return what finds the units that may pass a test, where it says so although there is nothing to scan for."""
-    wanted = repeats_of(test)
-    if wanted is not None:
-        return partial(repeated, wanted=wanted)
-    return wrapped if wants_wrapped(test) else None
+    wanted = found_by(test)
+    if wanted is None:
+        return None
+    return wrapped if wanted == "wrapped" else partial(repeated, wanted=wanted)
 
 
 def _counted_by(rules: Iterable[_Compiled]) -> dict[str, Scan]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Literal
 
 from cleaner.rules.model import Duplicate, Test, inner_tests
 from cleaner.rules.patterns import is_tied, widened
 
-__all__ = ["Scan", "counted", "may_pass", "repeats_of", "scan_of", "sums_of", "wants_wrapped"]
+__all__ = ["Scan", "counted", "found_by", "may_pass", "scan_of", "sums_of"]
 
 _NEARBY = ("above", "below", "around")  # keys of the tests that count other units
 _LONG = 10  # bytes; from there on the length of a phrase tells no more
@@ -79,43 +80,37 @@ def _rank_of(test: Test) -> float:
     return {"is": 9, "starts": 3.5, "ends": 3, "has": 2}[test.key] + shortest / 3
 
 
-def repeats_of(test: Test | None) -> Duplicate | None:
-    """Return how a unit must repeat another to pass a test, or None where it need not."""
+def found_by(test: Test | None) -> Duplicate | Literal["wrapped"] | None:
+    """Return what finds the units that may pass a test apart from phrases and patterns, or None where nothing does.
+
+    They repeat others in this way, or are lines of wrapped paragraphs.
+    """
     if test is None:
         return None
-    if test.key == "duplicate":
-        wanted: Duplicate = test.value
-        return wanted if wanted.near is None else None
-    if test.key == "use":
-        return repeats_of(test.value)
-    if test.key == "all":
-        return max(filter(None, map(repeats_of, test.value)), key=_narrowness, default=None)
-    if test.key == "any":
-        kinds = set(map(repeats_of, test.value))
-        return None if not kinds or None in kinds else kinds.pop() if len(kinds) == 1 else Duplicate("earlier")
+    match test.key:
+        case "duplicate":
+            wanted: Duplicate = test.value
+            return wanted if wanted.near is None else None
+        case "wrapped":
+            return "wrapped" if test.value is True else None
+        case "use":
+            return found_by(test.value)
+        case "all":
+            known = [kind for part in test.value if (kind := found_by(part)) is not None]
+            return max(known, key=_narrowness, default=None)
+        case "any":
+            kinds = set(map(found_by, test.value))
+            if len(kinds) == 1:
+                return kinds.pop()
+            return None if kinds & {None, "wrapped"} else Duplicate("earlier")  # which all that repeat do
     return None
 
 
-def _narrowness(wanted: Duplicate) -> int:
-    """Order duplicates by how many units repeat so: passages are rare, and all others equal an earlier one."""
-    return 2 if wanted.passage is not None else 1 if wanted.of == "previous" else 0
-
-
-def wants_wrapped(test: Test | None) -> bool:
-    """Tell whether only lines of wrapped paragraphs can pass a test."""
-    if test is None:
-        return False
-    match test.key:
-        case "wrapped":
-            return test.value is True
-        case "use":
-            return wants_wrapped(test.value)
-        case "all":
-            return any(map(wants_wrapped, test.value))
-        case "any":
-            return all(map(wants_wrapped, test.value))
-        case _:
-            return False
+def _narrowness(wanted: Duplicate | Literal["wrapped"]) -> int:
+    """Order what finds units by how many there are: passages are rare, and all other duplicates equal an earlier one."""
+    if wanted == "wrapped":
+        return 0
+    return 3 if wanted.passage is not None else 2 if wanted.of == "previous" else 1
 
 
 def sums_of(test: Test) -> str:
