@@ -19,7 +19,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import msgspec
 
@@ -41,11 +41,10 @@ __all__ = [
     "PackRow",
     "Row",
     "RunRow",
-    "check_line",
+    "decode_as",
     "decode_row",
     "digest",
     "document_rows",
-    "encode_checked",
     "encode_row",
     "engine_versions",
     "read",
@@ -146,6 +145,7 @@ _CHECK = re.compile(rb'(?P<body>.*),"check":"(?P<check>[0-9a-f]{16})"\}\n', re.D
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPE = re.compile(r"\\(?:u(d[89a-f][0-9a-f]{2})|.)", re.DOTALL)
 
+_T = TypeVar("_T")
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
 
@@ -159,7 +159,7 @@ def _check(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest()[:16].encode()
 
 
-def encode_row(row: Row) -> bytes:
+def encode_row(row: msgspec.Struct) -> bytes:
     r"""Return `row` as one line of JSON with its check and a line feed.
 
     A lone surrogate, which UTF-8 cannot say, becomes a `\udXXX` escape. Characters beyond U+FFFF stand
@@ -182,16 +182,7 @@ def _checked(data: bytes) -> bytes:
     return body + b',"check":"' + _check(body) + b'"}\n'
 
 
-def encode_checked(row: msgspec.Struct) -> bytes:
-    """Return any row, whose strings hold no lone surrogates, as one line with its check."""
-    try:
-        return _checked(_ENCODER.encode(row))
-    except UnicodeEncodeError:
-        return _checked(json.dumps(msgspec.to_builtins(row), separators=(",", ":")).encode())
-
-
-def check_line(line: bytes) -> bytes:
-    """Return the JSON of a line without its check; raise `AuditError` where that does not match."""
+def _unchecked(line: bytes) -> bytes:
     found = _CHECK.fullmatch(line)
     if not found:
         raise AuditError("the row is incomplete")
@@ -205,12 +196,20 @@ def decode_row(line: bytes) -> Row:
 
     Raises `AuditError` where the check does not match or the row is not as it should be.
     """
-    data = check_line(line)
+    return decode_as(_DECODER, line)
+
+
+def decode_as(decoder: msgspec.json.Decoder[_T], line: bytes) -> _T:
+    """Return the row of the decoder's type that stands on `line` with its line feed.
+
+    Raises `AuditError` where the check does not match or the row is not as it should be.
+    """
+    data = _unchecked(line)
     try:
         if b"\\ud" in data:
-            row: Row = msgspec.convert(json.loads(_ESCAPE.sub(_unescape, data.decode())), Row)
+            row: _T = msgspec.convert(json.loads(_ESCAPE.sub(_unescape, data.decode())), decoder.type)
             return row
-        return _DECODER.decode(data)
+        return decoder.decode(data)
     except (msgspec.MsgspecError, ValueError) as error:
         raise AuditError(f"the row is malformed: {error}") from None
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import msgspec
 
 from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore, splice
+from cleaner.languages import primary_language
 from cleaner.matching.clues import Scan, counted, found_by, scan_of
 from cleaner.matching.duplicates import repeated
-from cleaner.matching.phrases import primary_language
 from cleaner.matching.predicates import (
     DUPLICATE_OF,
     Check,
@@ -59,7 +59,7 @@ TIME_LIMIT = 5.0  # seconds that a document's patterns may take, and as much aga
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """Something to know of a document: `name` is guard, budget, timeout, failed, undecodable, or the id of a rule that flags.
+    """Something to know of a document: `name` is guard, budget, timeout, or the id of a rule that flags.
 
     `rule` is the full name of the rule concerned; `error` says that the document was not cleaned as it should be.
     """
@@ -785,7 +785,7 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
     """Settle a phase's wishes, compose what is left into the document's edits, and return it."""
     text = work.snapshot.lines.text
     wishes = [wish for wish in wishes if not _overlaps(work.kept, wish.start, wish.end)]
-    chosen = _within_budgets(work, phase, wishes)
+    chosen = _within_budgets(work, wishes)
     if not chosen:
         return []
     if phase in _REMOVING:
@@ -879,7 +879,7 @@ def _settle(wishes: Iterable[_Wish]) -> list[_Wish]:
     return sorted(chosen, key=lambda wish: wish.start)
 
 
-def _within_budgets(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
+def _within_budgets(work: _Work, wishes: list[_Wish]) -> list[_Wish]:
     """Settle the wishes; take back those of a rule that would remove more than its budget, and settle again."""
     while True:
         chosen = _settle(wish for wish in wishes if wish.rule.rule.name not in work.over)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
-from cleaner.edits import splice
+from cleaner.edits import minimal, splice
 from cleaner.text import Lines
 
 if TYPE_CHECKING:
@@ -386,16 +386,9 @@ def _gap(start: int, before: str, after: str, anchor: re.Pattern[str]) -> Iterat
 
 def _trimmed(start: int, before: str, after: str) -> Iterator[tuple[int, int, str]]:
     """The one stretch left without common head and tail, or none."""
-    if before == after:
-        return
-    shorter = min(len(before), len(after))
-    head = 0
-    while head < shorter and before[head] == after[head]:
-        head += 1
-    tail = 0
-    while tail < shorter - head and before[-1 - tail] == after[-1 - tail]:
-        tail += 1
-    yield start + head, start + len(before) - tail, after[head : len(after) - tail]
+    start, before, after = minimal(start, before, after)
+    if before or after:
+        yield start, start + len(before), after
 
 
 # What speaks of encodings shows their failures: `"Ã¤" instead of "ä"`, or UTF-8 read as Latin-1.

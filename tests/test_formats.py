@@ -220,7 +220,7 @@ def test_wet_keeps_lengths_and_digests_right() -> None:
         expected = info + form % (after, len(CLEAN.encode()), CLEAN.encode()) + info
         assert cleaned("a.wet", data) == expected
         found = records("a.wet", data)[1]
-        assert (found.text, found.url, found.language) == (DIRTY, "https://a.example/x", "en")
+        assert (found.text, found.url, found.language) == (DIRTY, "https://a.example/x", "eng")
     packed = gzip.compress(info) + gzip.compress(form % (right, len(body), body))
     after = cleaned("a.wet.gz", packed)
     assert gzip.decompress(after) == info + form % (clean, len(CLEAN.encode()), CLEAN.encode())

@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "cleaner"
 
 # A layer imports from itself and from those before it.
-LAYERS = "edits text rules matching repair engine explain audit corpus quality integrations report cli __main__".split()
+LAYERS = (
+    "edits text languages rules matching repair engine explain audit corpus quality integrations cli __main__".split()
+)
 RANK = {layer: rank for rank, layer in enumerate(LAYERS)}
 
 # Names that reach a file, whoever they are called on.

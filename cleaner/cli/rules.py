@@ -325,7 +325,7 @@ def described_rule(rule: Rule, running: bool) -> dict[str, Any]:
 
 def speaks(rule: Rule, language: str) -> bool:
     """Say whether a rule can hit in documents of a language."""
-    from cleaner.matching.phrases import primary_language
+    from cleaner.languages import primary_language
 
     spoken = primary_language(language)
     if rule.languages and spoken not in map(primary_language, rule.languages):

@@ -86,10 +86,9 @@ def is_shipped(file: str) -> bool:
 
 def _name_lines(name: str, node: Node) -> Iterator[str]:
     """Yield, as comments, what a name stands for: a test, or phrases by language."""
-    is_phrases = node.kind != "map" or all(
-        (value.kind != "map" and len(key) < 3) or key == "any" or "-" in key for key, _, value in node.named()
-    )
-    if not is_phrases:
+    from cleaner.rules.parse import looks_like_phrases
+
+    if not looks_like_phrases(node):
         yield f"# ${name}: {_flow(node)}  ({_at(node.place)})"
         return
     yield f"# ${name} stands for"

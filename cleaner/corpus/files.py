@@ -1,4 +1,4 @@
-"""Files: finding them, mirroring their names, reading and writing their bytes.
+"""Files: finding them, and mirroring their names.
 
 Names are handled as the file system gives them. Bytes of a name that are not UTF-8 travel as lone
 surrogates (`os.fsdecode`), so that every name leads back to its file. A document's name is its path in

@@ -43,7 +43,6 @@ __all__ = [
     "format_of",
     "is_corpus_file",
     "lacks_text",
-    "short_tag",
     "suffixes",
 ]
 
@@ -280,7 +279,7 @@ def _string(data: bytes) -> str | None:
         return value if isinstance(value, str) else None
 
 
-def _scalar(members: dict[str, msgspec.Raw], data: bytes, field: str) -> str | None:
+def _scalar(members: dict[str, msgspec.Raw], field: str) -> str | None:
     """Return a field's value as text, None if it has none or is more than a scalar."""
     name, _, inner = field.partition(".")
     raw = members.get(name)
@@ -289,7 +288,7 @@ def _scalar(members: dict[str, msgspec.Raw], data: bytes, field: str) -> str | N
     value = bytes(raw)
     try:
         if inner:
-            return _scalar(_members(value)[0], value, inner) if value.startswith(b"{") else None
+            return _scalar(_members(value)[0], inner) if value.startswith(b"{") else None
         if value.startswith(b'"'):
             return _string(value)
     except _Malformed:
@@ -355,9 +354,9 @@ def _json_record(place: int, raw: bytes, fields: Fields) -> Record:
         text,
         raw,
         (mark + span[0], mark + span[1]),
-        id=_scalar(members, data, fields.id),
-        url=_scalar(members, data, fields.url),
-        language=_scalar(members, data, fields.language),
+        id=_scalar(members, fields.id),
+        url=_scalar(members, fields.url),
+        language=_scalar(members, fields.language),
     )
 
 
@@ -534,24 +533,6 @@ def _replace_csv(record: Record, text: str) -> bytes:
 
 _LENGTH = re.compile(rb"(?im)^content-length:[ \t]*(\d{1,18})[ \t]*(?=\r?$)")
 _BLOCK_DIGEST = re.compile(rb"(?im)^warc-block-digest:[ \t]*sha1:([A-Z2-7]{32})[ \t]*(?=\r?$)")
-# ISO 639-3, which crawls use, for languages that have a shorter tag.
-_SHORT_TAGS = dict(
-    pair.split("-")
-    for pair in (
-        "ara-ar ben-bn bul-bg cat-ca ces-cs dan-da deu-de ell-el eng-en est-et fas-fa fin-fi fra-fr heb-he "
-        "hin-hi hrv-hr hun-hu ind-id ita-it jpn-ja kor-ko lav-lv lit-lt msa-ms nld-nl nor-no pol-pl por-pt "
-        "ron-ro rus-ru slk-sk slv-sl spa-es srp-sr swe-sv tam-ta tha-th tur-tr ukr-uk urd-ur vie-vi zho-zh"
-    ).split()
-)
-
-
-def short_tag(tag: str) -> str:
-    """Return a language tag; one that starts with three letters of ISO 639-3 as two, where there are two.
-
-    >>> short_tag("eng_Latn"), short_tag("pt-BR"), short_tag("gsw")
-    ('en', 'pt-BR', 'gsw')
-    """
-    return _SHORT_TAGS.get(tag.replace("_", "-").partition("-")[0].lower(), tag)
 
 
 @dataclass(slots=True)
@@ -687,7 +668,7 @@ def _wet_record(place: int, raw: bytes, start: int, size: int) -> Record:
         (start, start + size),
         id=headers.get("warc-record-id"),
         url=headers.get("warc-target-uri"),
-        language=short_tag(language) or None,
+        language=language or None,
     )
 
 

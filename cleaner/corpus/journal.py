@@ -9,7 +9,6 @@ every step of both can be done again, so that a crash may happen at any moment.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import Annotated
 
 import msgspec
 
-from cleaner.audit import AuditError, RunRow, check_line, encode_checked
+from cleaner.audit import AuditError, RunRow, decode_as, encode_row
 from cleaner.corpus.files import AUDIT_FOLDER
 from cleaner.corpus.store import (
     exists,
@@ -154,20 +153,13 @@ def task_path(out: str, name: str) -> str:
     return _path(out, "tasks", name)
 
 
-def _row(data: bytes) -> Row:
-    if b"\\ud" in data:  # a name of a file that is not UTF-8
-        row: Row = msgspec.convert(json.loads(data), Row)
-        return row
-    return _DECODER.decode(data)
-
-
 def _decode(data: bytes, *, torn: bool) -> Journal:
     journal = Journal()
     header = None
     for number, line in enumerate(data.splitlines(keepends=True), 1):
         try:
-            row = _row(check_line(line))
-        except (AuditError, msgspec.MsgspecError, ValueError) as error:
+            row = decode_as(_DECODER, line)
+        except AuditError as error:
             if torn:
                 break  # the moment of a crash; what follows was never acknowledged
             raise AuditError(f"row {number} of {_RUN}: {error}") from None
@@ -194,7 +186,7 @@ def _load(out: str, name: str) -> Journal:
 
 def _write(out: str, name: str, rows: Sequence[Row]) -> None:
     with write_whole(_path(out, name)) as handle:
-        handle.writelines(map(encode_checked, rows))
+        handle.writelines(map(encode_row, rows))
 
 
 def append(out: str, row: TaskRow | JoinRow) -> None:
@@ -202,10 +194,10 @@ def append(out: str, row: TaskRow | JoinRow) -> None:
     if is_remote(out):
         name = row.key if isinstance(row, TaskRow) else f"z-{row.keys[:24]}"
         with write_whole(_path(out, "rows", name)) as whole:
-            whole.write(encode_checked(row))
+            whole.write(encode_row(row))
         return
     with open(_path(out, _JOURNAL), "ab") as handle:
-        handle.write(encode_checked(row))
+        handle.write(encode_row(row))
         handle.flush()
         os.fsync(handle.fileno())
 

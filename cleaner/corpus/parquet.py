@@ -242,9 +242,9 @@ class ParquetWriter:
             self.size += rows.nbytes
         self.kept, self.texts = [], {}
         if batch is not None and (following is None or following.group != batch.group or self.size > GROUP_BYTES):
-            self._write(batch.file)
+            self._write()
 
-    def _write(self, file: Any) -> None:
+    def _write(self) -> None:
         if self.held:
             table = pa.Table.from_batches(self.held)
             self.writer.write_table(table, row_group_size=max(1, table.num_rows))

@@ -44,18 +44,6 @@ def told(error: Exception) -> str:
     return str(error)
 
 
-class Decompressor(Protocol):
-    """What zlib and zstandard offer to take compressed bytes apart."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the member has ended."""
-
-    @property
-    def unused_data(self) -> bytes:
-        """What follows the member."""
-
-
 class Compressor(Protocol):
     """What zlib and zstandard offer to compress a member."""
 

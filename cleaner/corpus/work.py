@@ -790,7 +790,7 @@ def _verify(part: Part, check: Check) -> Iterator[tuple[str, str]]:
                 continue
             done.add(file)
             try:
-                pair = _open_both(part, file, check)
+                pair = _open(part, file, check, originals=True)
             except AuditError as error:
                 if entry.document is None:
                     yield from ((entry.name, problem) for problem in entry.problems)
@@ -815,10 +815,6 @@ def _verify(part: Part, check: Check) -> Iterator[tuple[str, str]]:
         yield "", f"it has {documents} documents of a task that had {part.row.documents}"
     if not told:
         yield from _digest_problems(part, check)
-
-
-def _open_both(part: Part, file: str, check: Check) -> _Pair:
-    return _open(part, file, check, originals=True)
 
 
 def _verify_next(pair: _Pair, entry: Entry, check: Check, lost: bool) -> Iterator[str]:

@@ -18,7 +18,6 @@ except ImportError:
     raise ImportError("datatrove pipelines need the package datatrove: pip install 'cleaner[datatrove]'") from None
 
 from cleaner.audit import DocumentRow, EditRow, Entry, RunRow, encode_row, read, run_row
-from cleaner.corpus.formats import short_tag
 from cleaner.corpus.records import Record
 from cleaner.corpus.work import clean_record
 
@@ -134,13 +133,12 @@ class CleanText(PipelineStep):  # type: ignore[misc]  # datatrove has no types
     def _clean(self, cleaner: Cleaner, document: Document, place: int) -> list[EditRow | DocumentRow]:
         """Clean a document in place; return its rows."""
         told = document.metadata
-        language = _word(told.get(self.language_key))
         record = Record(
             place,
             document.text,
             id=str(document.id),
             url=_word(told.get(self.url_key)),
-            language=short_tag(language) if language else None,
+            language=_word(told.get(self.language_key)),
         )
         source = _word(told.get("file_path")) or ""
         text, rows = clean_record(cleaner, record, str(document.id), source, self.language)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from itertools import groupby
 
+from cleaner.languages import primary_language
 from cleaner.matching.units import Units
 from cleaner.rules.model import Phrase, fold_phrase
 from cleaner.text import (
@@ -28,58 +29,7 @@ __all__ = [
     "index_phrases",
     "phrase_spans",
     "phrases_for_scan",
-    "primary_language",
 ]
-
-
-# Three letters for the languages that packs have phrases in (ISO 639-2 and 639-3), and the two written forms of Norwegian.
-_SHORTER = {
-    "ces": "cs",
-    "chi": "zh",
-    "cmn": "zh",
-    "cze": "cs",
-    "dan": "da",
-    "deu": "de",
-    "dut": "nl",
-    "eng": "en",
-    "fra": "fr",
-    "fre": "fr",
-    "ger": "de",
-    "ita": "it",
-    "jpn": "ja",
-    "nb": "no",
-    "nld": "nl",
-    "nn": "no",
-    "nno": "no",
-    "nob": "no",
-    "nor": "no",
-    "pol": "pl",
-    "por": "pt",
-    "rus": "ru",
-    "slk": "sk",
-    "slo": "sk",
-    "spa": "es",
-    "swe": "sv",
-    "tur": "tr",
-    "yue": "zh",
-    "zho": "zh",
-}
-
-
-def primary_language(tag: str | None) -> str | None:
-    """Return the first part of a language tag, by its two letters where that language has them.
-
-    What says no language is None: no tag at all, or one that means undetermined, or several.
-
-    >>> primary_language("pt-BR"), primary_language("deu_Latn"), primary_language("English"), primary_language("und")
-    ('pt', 'de', None, None)
-    """
-    if not tag:
-        return None
-    first = tag.lower().replace("_", "-").partition("-")[0]
-    if len(first) not in (2, 3) or first in ("und", "mul"):
-        return None
-    return _SHORTER.get(first, first)
 
 
 def _is_word(character: str) -> bool:

@@ -19,6 +19,8 @@ from cleaner.rules.model import RISKS, Configuration, Pack, Rule, Test
 from cleaner.rules.nodes import LARGEST_FILE, Node, Place, Problem, Problems, RuleError, nearest, read_nodes
 from cleaner.rules.packs import pack_files
 from cleaner.rules.parse import (
+    HOST,
+    IDENTIFIER,
     Key,
     Names,
     Reading,
@@ -92,7 +94,6 @@ PACK_KEYS: dict[str, Key] = {
 }
 SITE_KEYS = ("disable", "enable", "override")
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 DEFINED = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _MOST_BYTES = 4 * LARGEST_FILE
 _CIRCLE = "packs that extend each other"
@@ -313,7 +314,7 @@ def _read_head(root: Node, file: str, problems: Problems) -> Pack:
         word = read_word(reading, node, key)
         if word is None:
             continue
-        if key == "pack" and not _NAME.fullmatch(word):
+        if key == "pack" and not IDENTIFIER.fullmatch(word):
             problems.add(node.place, f"`{word[:60]}`: a pack's name has lower-case letters, digits and hyphens")
         if key == "version" and not VERSION.fullmatch(word):
             problems.add(node.place, f"`{word[:60]}` is not a version such as 1.0.0")
@@ -528,11 +529,7 @@ def _check_gone(node: Node, less: Node, problems: Problems) -> None:
 
 def _without_phrases(node: Node, less: Node) -> Node:
     """Drop phrases from a name, in every language."""
-    gone = {item.text for item in (less.items if less.kind == "list" else (less,))}
-    if less.kind == "map":
-        gone = {
-            item.text for _, _, value in less.named() for item in (value.items if value.kind == "list" else (value,))
-        }
+    gone = {scalar.text for scalar in _texts(less)}
     if node.kind == "map":
         return replace(node, pairs=tuple((key, _without_phrases(value, less)) for key, value in node.pairs))
     items = node.items if node.kind == "list" else (node,)
@@ -612,7 +609,7 @@ def _for_sites(
                 if key not in SITE_KEYS:
                     problems.add(key_node.place, f"unknown key `{key[:60]}` in `sites`{nearest(key, list(SITE_KEYS))}")
             site = host.lower()
-            if not re.fullmatch(r"[^\s/:]+", site):
+            if not HOST.fullmatch(site):
                 problems.add(host_node.place, f"`{host[:60]}` is not a site such as example.com")
             off = _selected(changes.get("disable"), "disable", parsed, problems)
             on = _selected(changes.get("enable"), "enable", parsed, problems)

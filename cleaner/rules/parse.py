@@ -52,6 +52,7 @@ __all__ = [
 ]
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})?|any")
+HOST = re.compile(r"[^\s/:@]+")
 IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _RANGE = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)(%?))?(\.\.)?(?:([0-9]+(?:\.[0-9]+)?)(%?))?")
 _UNLIMITED = float("inf")
@@ -155,7 +156,7 @@ def read_share(reading: Reading, node: Node, what: str) -> float | None:
     return share
 
 
-def _range(reading: Reading, node: Node, *, shares: bool, counts: bool = True) -> Range | None:
+def _range(reading: Reading, node: Node, *, shares: bool) -> Range | None:
     text = node.text.strip() if node.kind == "scalar" else ""
     found = _RANGE.fullmatch(text)
     if not text or text == ".." or found is None:
@@ -735,7 +736,7 @@ def _check_for(reading: Reading, node: Node, words: tuple[str, ...], key: str) -
     for word in words:
         if key == "language" and (word == "any" or not LANGUAGE.fullmatch(word)):
             reading.problems.add(node.place, f"`{word[:60]}` is not a language such as `en` or `pt-br`")
-        elif key == "site" and not re.fullmatch(r"[^\s/:@]+", word):
+        elif key == "site" and not HOST.fullmatch(word):
             reading.problems.add(node.place, f"`{word[:60]}` is not a site such as example.com")
 
 

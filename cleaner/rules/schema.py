@@ -18,6 +18,7 @@ from cleaner.rules.parse import (
     DUPLICATE_KEYS,
     EXAMPLE_KEYS,
     FOR_KEYS,
+    HOST,
     IDENTIFIER,
     LANGUAGE,
     LARGEST_EXAMPLE,
@@ -32,7 +33,6 @@ from cleaner.rules.patterns import LONGEST_PATTERN
 
 __all__ = ["KINDS", "json_schema"]
 
-_HOST = r"[^\s/:@]+"
 _WHOLE = r"[0-9]+"
 _ABOVE_ZERO = r"(?=.*[1-9])"
 _PERCENT = r"0*(?:100(?:\.0+)?|[0-9]{1,2}(?:\.[0-9]+)?)%"  # up to 100
@@ -221,7 +221,7 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "hosts": {
         "description": "a site such as `example.com`, or a list of them",
-        **_one_or_many({"type": "string", "pattern": _whole(_HOST)}),
+        **_one_or_many({"type": "string", "pattern": _whole(HOST.pattern)}),
     },
     "sample": {
         "description": "a text, or a list of its lines, in which a `$name` stands for the lines that `define` says",
@@ -259,7 +259,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "sites": {
         "description": "a map from sites to maps of `disable`, `enable` and `override`",
         "type": "object",
-        "propertyNames": {"pattern": _whole(_HOST)},
+        "propertyNames": {"pattern": _whole(HOST.pattern)},
         "additionalProperties": _keys({name: PACK_KEYS[name] for name in SITE_KEYS}),
     },
 }

@@ -1,0 +1,33 @@
+"""Languages as rules and records name them."""
+
+from __future__ import annotations
+
+__all__ = ["primary_language"]
+
+# What has two letters in ISO 639-1, by its three in ISO 639-3 and, where they are others, in ISO 639-2; the written forms
+# of Norwegian and the spoken ones of Chinese are one language here.
+_SHORTER = dict(
+    pair.split("-")
+    for pair in (
+        "ara-ar ben-bn bul-bg cat-ca ces-cs chi-zh cmn-zh cze-cs dan-da deu-de dut-nl ell-el eng-en est-et fas-fa fin-fi "
+        "fra-fr fre-fr ger-de gre-el heb-he hin-hi hrv-hr hun-hu ind-id ita-it jpn-ja kor-ko lav-lv lit-lt may-ms msa-ms "
+        "nb-no nld-nl nn-no nno-no nob-no nor-no per-fa pol-pl por-pt ron-ro rum-ro rus-ru slk-sk slo-sk slv-sl spa-es "
+        "srp-sr swe-sv tam-ta tha-th tur-tr ukr-uk urd-ur vie-vi yue-zh zho-zh"
+    ).split()
+)
+
+
+def primary_language(tag: str | None) -> str | None:
+    """Return the first part of a language tag, by its two letters where that language has them.
+
+    What says no language is None: no tag at all, or one that means undetermined, or several.
+
+    >>> primary_language("pt-BR"), primary_language("deu_Latn"), primary_language("English"), primary_language("und")
+    ('pt', 'de', None, None)
+    """
+    if not tag:
+        return None
+    first = tag.lower().replace("_", "-").partition("-")[0]
+    if len(first) not in (2, 3) or first in ("und", "mul"):
+        return None
+    return _SHORTER.get(first, first)
