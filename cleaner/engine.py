@@ -499,6 +499,9 @@ class Cleaner:
     def _run(self, text: str, url: str | None, language: str | None, laps: Laps | None) -> Result:
         if not isinstance(text, str):
             raise TypeError(f"text must be str, not {type(text).__name__}")
+        for name, value in (("url", url), ("language", language)):
+            if value is not None and not isinstance(value, str):
+                raise TypeError(f"{name} must be str or None, not {type(value).__name__}")
         deadline = time.monotonic() + self._time_limit * (1 + len(text) / 1_000_000)
         scope = _Scope(_host(url), primary_language(language))
         try:

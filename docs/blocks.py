@@ -25,7 +25,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOT_RUN = {
     "pip install cleaner": "needs a package index",
     **{
-        f"pip install 'cleaner[{extra}]'": "needs a package index"
+        f"pip install '.[{extra}]'": "needs a package index"
         for extra in ("arrow", "datasets", "datatrove", "ray", "spark")
     },
     "pip install '.[all]'": "needs a package index",

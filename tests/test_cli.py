@@ -488,6 +488,39 @@ def test_the_wrong_field_is_told(work: Path) -> None:
     assert call(*arguments, cwd=work) == (0, "", "")
 
 
+def test_the_wrong_field_is_told_of_standard_input(work: Path) -> None:
+    for given, code in ((b'{"body": "a"}\n', 1), (b'{"body": "a"}\n{"text": "b"}\n', 0), (b"\n", 0)):
+        done = subprocess.run(
+            [*COMMAND, "run", "-", "--config", "t.yaml", "--format", "jsonl"],
+            cwd=work,
+            env=environment(),
+            input=given,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        told = b"no record has text in `text`; name the field with --text-field\n" if code else b""
+        assert (done.returncode, done.stdout, done.stderr) == (code, given, told)
+
+
+def test_some_records_without_text_are_told(work: Path) -> None:
+    (work / "in" / "c.jsonl").write_bytes(b'{"body": "a"}\n{"body": "b"}\n')
+    assert call(*RUN, "-q", cwd=work) == (0, "", "2 records without text in `text`, copied as they are\n")
+
+
+def test_the_last_line_of_progress_has_all_files(work: Path) -> None:
+    for number in range(6):
+        (work / "in" / f"{number}.jsonl").write_text('{"text": "He left."}\n' * 20_000)
+    lines = call(*RUN, "-j", "1", cwd=work)[2].splitlines()
+    assert lines[-1].startswith("100%: 8 of 8 files done, ")
+    assert [line.partition("%")[0] for line in lines] == sorted({line.partition("%")[0] for line in lines}, key=int)
+
+
+def test_a_format_is_for_standard_input(work: Path) -> None:
+    code, _, err = call(*RUN, "--format", "text", cwd=work)
+    assert (code, "--format is for standard input" in err) == (2, True)
+
+
 def test_only_records_that_should_have_text_are_missed(work: Path) -> None:
     (work / "a.jsonl").write_bytes(b'{"body": "a"}\n\nnot JSON\n')
     (work / "b.csv").write_bytes(b'id,body\n1,"a\nShare\nb"\n')

@@ -436,3 +436,10 @@ def test_what_is_no_language_is_not_known(language: str, hits: int) -> None:
 def test_only_text_is_cleaned(wrong: Any) -> None:
     with pytest.raises(TypeError, match=f"text must be str, not {type(wrong).__name__}"):
         Cleaner("social")(wrong)
+
+
+@pytest.mark.parametrize("name", ["url", "language"])
+def test_what_is_known_of_a_text_is_text_or_none(name: str) -> None:
+    known: Any = {name: float("nan")}
+    with pytest.raises(TypeError, match=f"{name} must be str or None, not float"):
+        Cleaner("core")("a", **known)

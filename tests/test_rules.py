@@ -198,11 +198,15 @@ def write(folder: Path, **files: str | bytes) -> Path:
         ("pack: p\n".encode("utf-16"), ["1:1 not UTF-8: byte 0xff; save the file as UTF-8"]),
         (
             b"",
-            ["1:1 the file holds nothing; expected a pack: a map with the keys pack, version, about, rules"],
+            [
+                "1:1 the file holds nothing; expected a map with `rules` and, in a pack, also `pack`, `version` and `about`"
+            ],
         ),
         (
             b"\xef\xbb\xbf",
-            ["1:1 the file holds nothing; expected a pack: a map with the keys pack, version, about, rules"],
+            [
+                "1:1 the file holds nothing; expected a map with `rules` and, in a pack, also `pack`, `version` and `about`"
+            ],
         ),
         (b"\xef\xbb\xbffoo: 1\n", ["1:1 unknown key `foo`"]),
         (b"guard: 50%\r\nfoo: 1\r\n", ["2:1 unknown key `foo`"]),
@@ -363,6 +367,7 @@ PHRASES = {
     "{base/share+: toot}": [*ALL, ("toot", None)],
     "{base/share-: [share this]}": [ALL[0], ALL[2], ALL[3]],
     "{base/share-: {fr: partager}}": [ALL[0], ALL[1], ALL[3]],
+    "{base/share-: [[share], [share this]]}": [ALL[2], ALL[3]],
     "{base/share-: [share, tweet], base/share+: {fr: tweeter}}": [ALL[1], ALL[2], ("tweeter", "fr")],
     "{base/share+: ['$base/lead']}": [*ALL, ("more", None)],
     "{base/share: {match.is: [aime, '$lead']}}": [("aime", None), ("more", None)],

@@ -59,7 +59,7 @@ def explain(
     do. For each rule there is what it made of the line:
 
     \b
-      changes    it removes, replaces or repairs; what it found follows
+      removes    and what it found; likewise replaces, repairs, flags
       protects   its `do: keep` holds all other rules off
       lost       it wanted to, but another rule, a `keep` or its budget won
       run short  it matched, but too few lines go with it

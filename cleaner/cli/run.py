@@ -55,9 +55,7 @@ jobs_option = click.option(
     "--format",
     "kind",
     type=click.Choice(["text", "jsonl"]),
-    default="text",
-    show_default=True,
-    help="What standard input holds: one text, or JSON Lines.",
+    help="What standard input holds: one text (the default), or JSON Lines.",
 )
 @click.option("--summary", metavar="FILE", type=click.Path(dir_okay=False), help="Write the summary as JSON, too.")
 @click.option("--profile", is_flag=True, help="Tell where the time went, and which rules took most of it.")
@@ -73,7 +71,7 @@ def run(
     quarantine: bool,
     dry_run: bool,
     sample: int | None,
-    kind: str,
+    kind: str | None,
     summary: str | None,
     profile: bool,
     quiet: bool,
@@ -103,6 +101,8 @@ def run(
     from cleaner.engine import Cleaner
 
     piped = "-" in inputs
+    if kind is not None and not piped:
+        raise click.UsageError("--format is for standard input: that of a file is told by its suffix.")
     if piped and (len(inputs) > 1 or out is not None or dry_run or sample or quarantine or profile or summary):
         raise click.UsageError("- stands alone: standard input is cleaned to standard output.")
     if summary is not None and not os.path.isdir(os.path.dirname(summary) or "."):
@@ -119,11 +119,14 @@ def run(
     else:
         cleaner = Cleaner(*packs)
     if piped:
-        suffix = ".txt" if kind == "text" else ".jsonl"
-        failed = batch.stream(cleaner, sys.stdin.buffer, sys.stdout.buffer, suffix, options)
-        print_failures(failed, len(failed))
-        hint_encoding({failure.flag for failure in failed}, fields)
-        return 1 if failed else 0
+        suffix = ".jsonl" if kind == "jsonl" else ".txt"
+        streamed = batch.stream(cleaner, sys.stdin.buffer, sys.stdout.buffer, suffix, options)
+        print_failures(streamed.failed, len(streamed.failed))
+        hint_encoding({failure.flag for failure in streamed.failed}, fields)
+        if streamed.without_text and not streamed.texts:
+            click.echo(no_text(fields), err=True)
+            return 1
+        return 1 if streamed.failed else 0
     with progress(quiet) as on_progress:
         if out is None or dry_run or sample:
             done = batch.rehearse(
@@ -156,6 +159,9 @@ def run(
     if done.without_text and done.documents == done.flags.get("malformed", 0):
         click.echo(no_text(fields), err=True)
         return 1
+    if done.without_text:
+        told = plural(done.without_text, "record")
+        click.echo(f"{told} without text in `{shown(fields.text)}`, copied as they are", err=True)
     return 1 if done.errors else 0
 
 
@@ -212,15 +218,22 @@ def progress(quiet: bool) -> Iterator[Callable[[Step], None] | None]:
             yield lambda step: bar.update(task, completed=step.bytes, total=step.total_bytes, description=speed(step))
     else:
         tenths = 0
+        last: Step | None = None
 
-        def print_line(step: Step) -> None:
-            nonlocal tenths
+        def print_line(step: Step, now: int) -> None:
+            click.echo(f"{now * 10}%: {step.files:,} of {step.total_files:,} files done, {speed(step)}", err=True)
+
+        def print_tenth(step: Step) -> None:
+            nonlocal tenths, last
+            last = step
             now = step.bytes * 10 // step.total_bytes if step.total_bytes else 10
-            if now > tenths:
+            if tenths < now < 10:  # all bytes may be read before the last file is done
                 tenths = now
-                click.echo(f"{now * 10}%: {step.files:,} of {step.total_files:,} files done, {speed(step)}", err=True)
+                print_line(step, now)
 
-        yield print_line
+        yield print_tenth
+        if last is not None:
+            print_line(last, 10)
 
 
 def speed(step: Step) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,9 @@ def score(
     from cleaner.quality.score import GROUPINGS, as_json
     from cleaner.quality.score import score as measure
 
+    for option, path in (("--json", json_file), ("--html", html_file)):
+        if path is not None and not os.path.isdir(os.path.dirname(path) or "."):
+            raise click.UsageError(f"{option}: there is no folder {shown(os.path.dirname(path))}.")
     groupings = [name.strip() for name in by.split(",") if name.strip()]
     for name in groupings:
         if name not in GROUPINGS:

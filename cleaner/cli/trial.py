@@ -143,6 +143,8 @@ def what_to_try(pattern: str, unit: str, wanted: Sequence[str]) -> tuple[Configu
         mine = [one for one in resolved.rules if one.place.file == own or one.name in resolved.changed]
         chosen = pick(mine, wanted)
         if not chosen:
+            if wanted and pick(resolved.rules, wanted):
+                raise click.UsageError(f"{shown(pattern)} neither has nor changes the rule `{shown(wanted[0])}`.")
             names = [one.name for one in mine]
             raise click.UsageError(
                 unknown_rule(wanted[0], names) if wanted else f"{shown(pattern)} has no rules of its own."

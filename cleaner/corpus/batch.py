@@ -29,7 +29,7 @@ from cleaner.corpus.files import (
     quarantine_of,
     walk,
 )
-from cleaner.corpus.formats import FORMATS, check_packages
+from cleaner.corpus.formats import FORMATS, check_packages, lacks_text
 from cleaner.corpus.journal import (
     FailureRow,
     JoinRow,
@@ -561,8 +561,17 @@ def rehearse(
     return _summary([rows[task.key] for task in tasks], found, progress)
 
 
-def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, options: Options) -> list[Failure]:
-    """Clean what `reading` gives, in the format of `suffix`, into `writing`; return what went wrong.
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """What went wrong in a stream, and how many of its records held text, or none though they should."""
+
+    failed: tuple[Failure, ...]
+    texts: int
+    without_text: int
+
+
+def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, options: Options) -> Streamed:
+    """Clean what `reading` gives, in the format of `suffix`, into `writing`.
 
     Each record is written as soon as it is clean, and flushed.
     """
@@ -571,9 +580,12 @@ def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, 
     sink = open_sink(writing)
     writer = chosen.writer(sink, source)
     failed: list[Failure] = []
+    texts = without_text = 0
     for record in chosen.read(source):
         name = f"-#{record.place}"
         text = None
+        texts += record.text is not None
+        without_text += lacks_text(record, chosen)
         if record.text is not None or record.problem:
             text, rows = clean_record(cleaner, record, name, "-", options.language)
             flags = rows[-1].flags  # type: ignore[union-attr]
@@ -587,7 +599,7 @@ def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, 
         writing.flush()
     writer.close()
     writing.flush()
-    return failed
+    return Streamed(tuple(failed), texts, without_text)
 
 
 # ------------------------------------------------------------------ a finished run

@@ -63,10 +63,10 @@ PACK_KEYS: dict[str, Key] = {
         "[default, ./ours.yaml]",
     ),
     "guard": Key(
-        "share of a document's words that may be removed before everything is taken back",
+        "share of a document's words that may be removed before everything is taken back; without it, that of the packs which "
+        f"this one extends, else {DEFAULT_GUARD:.0%}",
         {"$ref": "#/$defs/share"},
         "40%",
-        f"{DEFAULT_GUARD:.0%}",
     ),
     "max_risk": Key("the highest risk of the rules that run", {"enum": list(RISKS)}, "safe", "risky"),
     "disable": Key("rules that do not run, by pack/id, glob, or tag:NAME", _SELECTORS, "[news/more-news, 'tag:share']"),
@@ -235,7 +235,10 @@ def _read_layer(
     if root is None or root.kind != "map":
         if not problems.found:
             what = "the file holds nothing; " if root is None else ""
-            problems.add(Place(file, 1, 1), f"{what}expected a pack: a map with the keys pack, version, about, rules")
+            problems.add(
+                Place(file, 1, 1),
+                f"{what}expected a map with `rules` and, in a pack, also `pack`, `version` and `about`",
+            )
         return None
     for key, key_node, _ in root.named():
         if key not in PACK_KEYS:
@@ -432,11 +435,11 @@ def _rule_nodes(layer: _Layer, problems: Problems) -> dict[str, Node]:
 
 def _override(
     node: Node | None,
-    defined: dict[str, dict[str, Node]],
+    defined: dict[str, dict[str, Node]] | None,
     rules: dict[str, dict[str, Node]],
     problems: Problems,
 ) -> None:
-    """Carry out an `override`: fields of rules, phrases of names."""
+    """Carry out an `override`: fields of rules, phrases of names; of rules alone where nothing is `defined`, as for a site."""
     if node is None:
         return
     if node.kind != "map":
@@ -444,7 +447,11 @@ def _override(
         return
     for key, key_node, value in node.named():
         owner, _, bare = key.rstrip("+-").partition("/")
-        if key.endswith(("+", "-")):
+        if key.endswith(("+", "-")) and defined is None:
+            problems.add(
+                key_node.place, f"`{key[:60]}`: names are the same for all sites; override the rules that use them"
+            )
+        elif key.endswith(("+", "-")) and defined is not None:
             known = defined.get(owner, {})
             if bare not in known:
                 hint = nearest(key[:-1], [f"{pack}/{name}" for pack, names in defined.items() for name in names])
@@ -456,7 +463,7 @@ def _override(
             else:
                 _check_gone(known[bare], value, problems)
                 known[bare] = _without_phrases(known[bare], value)
-        elif bare not in rules.get(owner, {}) and bare in defined.get(owner, {}):
+        elif bare not in rules.get(owner, {}) and bare in (defined or {}).get(owner, {}):
             problems.add(
                 key_node.place,
                 f"`{key[:60]}` is a name: write `{key[:60]}+` to add phrases, `{key[:60]}-` to take some away",
@@ -614,7 +621,7 @@ def _for_sites(
             off = _selected(changes.get("disable"), "disable", parsed, problems)
             on = _selected(changes.get("enable"), "enable", parsed, problems)
             local = {owner: dict(rules) for owner, rules in nodes.items()}
-            _override(changes.get("override"), {}, local, problems)
+            _override(changes.get("override"), None, local, problems)
             variants = [rule for rule in parsed if rule.name in on]
             for owner, rules in local.items():
                 for identifier, node in rules.items():

@@ -375,7 +375,7 @@ def _slow_pattern(subject: _Subject) -> Iterator[_Found]:
         for test in slow:
             message = (
                 f"the accelerator cannot take `{_clip(test.value)}`, so Python tries every {rule.unit}; "
-                "write it without recursion, conditions, `(?x)` and `{e}`, or put a phrase beside it"
+                "write it without conditions and `(?x)`, or put a phrase beside it"
             )
             yield rule, test.place, message
         if not slow:
