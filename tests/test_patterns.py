@@ -228,7 +228,7 @@ SET_ITEMS = st.one_of(
     st.sampled_from("a b k K s é É 5 _ 你 ß ſ - ^ & | ~ . * + ( { ] [".split()),
     st.sampled_from(
         r"\w \W \d \D \s \S \p{L} \P{L} \p{Lu} \p{Ll} \p{N} \pN \n \t \] \[ \- \\ \^ \b \x41 \u00e9 "
-        r"\N{ASTERISK} a-z A-Z k-s 0-9 à-ÿ α-ω а-я \x00-\x7f \u0100-\U0010ffff !-~ [:alpha:] "
+        r"\N{ASTERISK} a-z A-Z k-s 0-9 à-ÿ À-ſ \u0100-\u2fff α-ω а-я \x00-\x7f \u0100-\U0010ffff !-~ [:alpha:] "
         r"[:upper:] \d-x a-\d &&a --a".split()
     ),
 )
@@ -309,6 +309,12 @@ def found(pattern: str, text: str, case: bool) -> bool | None:
 @example("a(?i)b", "aB", True)
 @example("$\\W", "\n", False)
 @example("(?:a$|b)\\s", "a\n", False)
+@example("^[\\dÀ-ſ]+$", "sss1", False)
+@example("[\\d\u212a]", "k", False)
+@example("[\\Wſ]", "S", False)
+@example("(?-i:[^a-z])", "A", False)
+@example("(?i:t)[^a-z]+$", "tA", True)
+@example("\\d(?s:[^a-z])", "1E", True)
 def test_widened_pattern_misses_nothing(pattern: str, text: str, case: bool) -> None:
     re2 = pytest.importorskip("re2")
     hit = found(pattern, text, case)

@@ -352,6 +352,7 @@ def _atom(reading: _Reading) -> _Part:
 # `regex` takes the dotted and the dotless i for other cases of I and i, RE2 for letters of their own.
 _I = frozenset(map(ord, "iIıİ"))
 _ANY_I = r"iI\x{130}\x{131}"
+_AS_ASCII = (0x17F, 0x212A)  # ſ and the kelvin sign, other cases of s and k
 
 
 def _literal(reading: _Reading, code: int) -> str:
@@ -485,7 +486,7 @@ def _class(reading: _Reading) -> str:
     anything = False
     kinds: set[str] = set()
     holds_i = False
-    letters = False  # whether it names some of ASCII, but for whole kinds
+    letters = False  # whether it names some of ASCII, or another case of these, but for whole kinds
     first = True
     previous: int | None = None  # the code before a possible `-`
     while first or pattern[reading.position] != "]":
@@ -527,6 +528,7 @@ def _class(reading: _Reading) -> str:
             inside[-1] = f"{_in_class(previous)}-{_in_class(code)}"
             holds_i = holds_i or any(previous <= one <= code for one in _I)
             letters = letters or (previous <= ord("z") and code >= ord("A"))
+            letters = letters or any(previous <= one <= code for one in _AS_ASCII)
             previous = None
             continue
         else:
@@ -537,7 +539,7 @@ def _class(reading: _Reading) -> str:
             continue
         inside.append(_in_class(code))
         holds_i = holds_i or code in _I
-        letters = letters or (code < 0x80 and chr(code).isalpha())
+        letters = letters or (code < 0x80 and chr(code).isalpha()) or code in _AS_ASCII
         previous = code
     reading.position += 1
     if holds_i and not negated and not (reading.case and not reading.flags):
@@ -548,6 +550,9 @@ def _class(reading: _Reading) -> str:
     text = "".join(inside)
     if not negated and _NOT_ASCII in text and ("A-Za-z" in text or not letters):
         return _both_cases(text)
+    # Where flags may turn the case on and off, what is excluded without regard to it is excluded too seldom.
+    if negated and reading.flags:
+        return f"(?-i:[^{text}])"
     return f"[{'^' if negated else ''}{text}]"
 
 
