@@ -364,7 +364,7 @@ class _Work:
     spent: Counter[str] = field(default_factory=Counter)  # words that rules with a budget removed
     over: set[str] = field(default_factory=set)  # rules that wanted more than their budget
     done: set[str] = field(default_factory=set)  # rules that count lines and have taken some
-    gaps: list[tuple[int, str]] = field(default_factory=list)  # where creeping rules took text, in those coordinates
+    gaps: dict[str, list[int]] = field(default_factory=dict)  # where creeping rules took text, in those coordinates
     steps: list[Step] | None = None  # filled only where somebody asks why
     laps: Laps | None = None  # and only where somebody asks what takes long
 
@@ -813,8 +813,11 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
         return chosen
     moved = OffsetMap.of(edits)
     work.kept = [(moved.to_clean(start), moved.to_clean(end)) for start, end in work.kept]
-    work.gaps = [(moved.to_clean(at), name) for at, name in work.gaps]
-    work.gaps += [(moved.to_clean(wish.start), wish.rule.rule.name) for wish in chosen if wish.rule.creeps]
+    gaps = {name: [moved.to_clean(at) for at in places] for name, places in work.gaps.items()}
+    for wish in chosen:
+        if wish.rule.creeps:
+            gaps.setdefault(wish.rule.rule.name, []).append(moved.to_clean(wish.start))
+    work.gaps = {name: sorted(set(places)) for name, places in gaps.items()}
     work.edits = compose(work.original, work.edits, edits)
     spliced = splice(text, ((edit.start, edit.end, edit.after) for edit in edits))
     # Where whole lines went and nothing else, what the others hit is known.
@@ -828,7 +831,8 @@ def _carry_out(work: _Work, phase: Phase, wishes: list[_Wish]) -> list[_Wish]:
 
 def _goes_on(work: _Work, wish: _Wish) -> bool:
     """Tell whether a rule that took something before now wants what is beside it: what it took must not make it take more."""
-    if not any(name == wish.rule.rule.name for _, name in work.gaps):
+    gaps = work.gaps.get(wish.rule.rule.name)
+    if gaps is None:
         return False
     lines, filled = work.snapshot.lines, work.snapshot.lines.filled
     line = bisect_right(lines.starts, wish.start, hi=len(lines.texts)) - 1  # where a span stands
@@ -836,7 +840,8 @@ def _goes_on(work: _Work, wish: _Wish) -> bool:
     before, after = bisect_left(filled, first) - 1, bisect_right(filled, last)
     start = lines.end(filled[before]) if before >= 0 else 0
     end = lines.starts[filled[after]] if after < len(filled) else len(lines.text)
-    return any(start <= at <= end for at, name in work.gaps if name == wish.rule.rule.name)
+    place = bisect_left(gaps, start)
+    return place < len(gaps) and gaps[place] <= end
 
 
 def _with_lines(evidence: Evidence, earlier: OffsetMap, lines: Lines) -> dict[str, Any]:
@@ -869,6 +874,22 @@ def _overlaps(stretches: Sequence[tuple[int, int]], start: int, end: int) -> boo
 
 def _settle(wishes: Iterable[_Wish]) -> list[_Wish]:
     """Return wishes that do not overlap: the longer extent wins, then the earlier start, lower risk, later layer, id."""
+    chosen: list[_Wish] = []
+    together: list[_Wish] = []  # each overlaps one before it
+    until = 0
+    for wish in sorted(wishes, key=lambda wish: wish.start):
+        if wish.start >= until:
+            chosen += _winners(together)
+            together = []
+        together.append(wish)
+        until = max(until, wish.end, wish.start + 1)
+    return chosen + _winners(together)
+
+
+def _winners(wishes: list[_Wish]) -> list[_Wish]:
+    """Settle a few wishes, as `_settle` does."""
+    if len(wishes) < 2:
+        return wishes
     taken: list[tuple[int, int]] = []
     chosen: list[_Wish] = []
     for wish in sorted(wishes, key=lambda wish: (wish.start - wish.end, wish.start, wish.rule.priority)):
@@ -923,6 +944,8 @@ def _stretches(chosen: Sequence[_Wish], text: str, snapshot: _Snapshot) -> list[
         if after is not None and following < len(filled) and filled[following] == after:
             continue
         start, end = _close_up(lines, filled, (chosen[block[0]].lines or (0, 0))[0], last, len(text))
+        if text[start - 1 : start] == "\r" and text[end : end + 1] == "\n":
+            start, end = start - 1, end - 1  # two line ends would become one
         for at, inner in enumerate(block):
             first_line = (chosen[inner].lines or (0, 0))[0]
             next_line = (chosen[block[at + 1]].lines or (0, 0))[0] if at + 1 < len(block) else None

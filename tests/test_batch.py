@@ -307,11 +307,13 @@ sys.addaudithook(_hook)
 def test_a_worker_that_dies_costs_a_retry(quiet: Path, tmp_path: Path) -> None:
     work = own_copy(quiet, tmp_path)
     (work / "in" / "small" / "die.txt").write_text("die once\nShare\n", encoding="utf-8")
+    with open(work / "in" / "big.jsonl", "a", encoding="utf-8") as handle:  # no document was at hand at two deaths
+        handle.write('{"text": "die once\\nShare and share"}\n{"text": "Share\\ndie once"}\n{"text": "die once"}\n')
     (work / "marks").mkdir()
     assert call(work, "calm", 2).returncode == 0
     done = call(work, "out", 2, MARKS=str(work / "marks"))
     assert done.returncode == 0, done.stderr
-    assert os.listdir(work / "marks")
+    assert len(os.listdir(work / "marks")) == 4
     assert tree(work / "out") == tree(work / "calm")
 
 
@@ -712,13 +714,13 @@ def test_the_documented_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         {"text": "Share\n" * 3 + "Words that are here to stay and to be counted.", "url": "https://www.example.com/b"},
     ]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    clean = Cleaner.from_text(PACK.replace("pack: t", "pack: news"))
+    clean = Cleaner.from_text(PACK.replace("pack: t", "pack: social").replace("share-line", "share-label"))
     batch.run(clean, [str(tmp_path / "in.jsonl")], str(tmp_path / "out"))
     monkeypatch.chdir(tmp_path / "out")
     page = (Path(__file__).parents[1] / "docs" / "audit.md").read_text(encoding="utf-8")
     database = duckdb.connect()
     most, site, lost = (part.partition("```")[0] for part in page.split("```sql\n")[1:])
-    assert database.execute(most).fetchall() == [("news/share-line", 5, 30)]
+    assert database.execute(most).fetchall() == [("social/share-label", 5, 30)]
     assert database.execute(site).fetchall() == [
         ("https://www.example.com/a", 2, "Share\n", ""),
         *(("https://www.example.com/b", line, "Share\n", "") for line in (1, 2, 3)),

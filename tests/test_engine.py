@@ -387,6 +387,13 @@ COSTLY = {
         [{"id": f"s{n}", "unit": "span", "match": {"regex": f"a{{{n}}}"}} for n in range(1, 6)],
         "aaaaaaa " * 4_000,
     ),
+    "lines beside the same neighbour": (
+        [
+            {"id": "a", "match": {"is": "x", "next": {"is": "c"}}},
+            {"id": "b", "match": {"is": "b", "next": {"is": "c"}}},
+        ],
+        "b\nx\nc\n" * 20_000,
+    ),
     "near": (
         [{"id": "n", "match": {"duplicate": {"of": "earlier", "near": 0.8}}}],
         "".join(f"the same line as before but for {n}\n" for n in range(10_000)),

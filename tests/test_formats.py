@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -204,6 +205,15 @@ def test_csv_changes_only_the_text() -> None:
     assert [record.id for record in records("a.csv", data)] == [None, "1", "2", "3"]
     assert records("a.csv", data + b"1;2\n")[-1].problem == "not a record: 2 fields where there are 3 names"
     assert records("a.csv", data + b'1;"2\n')[-1].problem == "not a record: a quote is never closed"
+
+
+@pytest.mark.parametrize("names", [b"id,caf\xe9,text", b"\xff\xfei\x00d\x00,text"])
+def test_csv_names_that_are_not_utf8_are_told(names: bytes) -> None:
+    data = names + b"\r\n1,x,Share\r\n"
+    assert cleaned("a.csv", data) == data
+    assert [record.text for record in records("a.csv", data)] == [None, None]
+    for record in records("a.csv", data):
+        assert re.fullmatch(r"the names of the fields are not UTF-8 \(.+\): convert the file", record.problem)
 
 
 def test_wet_keeps_lengths_and_digests_right() -> None:

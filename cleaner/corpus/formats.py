@@ -385,20 +385,24 @@ def _read_csv(source: Input) -> Iterator[Record]:
     """Read records of the first one's shape: RFC 4180, with the delimiter that the names of the fields show."""
     names: list[str] = []
     delimiter = b","
+    unnamed = ""  # why the names cannot be read, and so no record
     if source.start:
         source.handle.seek(0)
         above = Input(source.handle, source.codec, source.fields)
         for head in filter(_is_filled, _csv_lines(above)):
-            names, delimiter = _csv_head(head.raw)
+            names, delimiter, unnamed = _csv_head(head.raw)
             break
     for record in _csv_lines(source):
         if not _is_filled(record):
             yield record
             continue
         raw = record.raw
+        if unnamed:
+            yield Record(record.place, None, raw, problem=unnamed)
+            continue
         if not names:
-            names, delimiter = _csv_head(raw)
-            yield record
+            names, delimiter, unnamed = _csv_head(raw)
+            yield Record(record.place, None, raw, problem=unnamed)
             continue
         spans = _csv_spans(raw, delimiter, 0)
         try:
@@ -431,12 +435,15 @@ def _is_filled(record: Record) -> bool:
     return not record.problem and not record.lost and bool(record.raw.strip())
 
 
-def _csv_head(raw: bytes) -> tuple[list[str], bytes]:
-    """Return the names of the fields, and what stands between them."""
+def _csv_head(raw: bytes) -> tuple[list[str], bytes, str]:
+    """Return the names of the fields, what stands between them, and what is wrong with them."""
     mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
     line = raw.partition(b"\n")[0]
     delimiter = max((b",", b"\t", b";"), key=line.count)
-    return [_csv_value(raw[start:end]) for start, end in _csv_spans(raw, delimiter, mark)], delimiter
+    try:
+        return [_csv_value(raw[start:end]) for start, end in _csv_spans(raw, delimiter, mark)], delimiter, ""
+    except UnicodeDecodeError as error:
+        return [], delimiter, f"the names of the fields are not UTF-8 ({error.reason}): convert the file"
 
 
 def _csv_starts(source: Iterator[bytes]) -> Iterator[int]:

@@ -1,7 +1,7 @@
 """Workers: processes that each do one job at a time, and may die of it.
 
-A worker that dies is replaced, and its job done again. If that kills its worker too, the document that was
-at hand is left out, and so on, so that it costs no more than itself.
+A worker that dies is replaced, and its job done again. A document that was at hand when two of them died is
+left out, so that it costs no more than itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Context", "Job", "Lost", "available", "run_jobs"]
 
 TRIES = 3  # of a job that kills its workers while no document is at hand
-LEFT_OUT = 20  # documents of a job that may be left out before it is given up
+LEFT_OUT = 20  # documents of a job that may be left out before it is given up: each costs two workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class Job:
     kind: str
     about: Any
     deaths: int = 0
-    skip: frozenset[int] = frozenset()
+    suspects: frozenset[int] = frozenset()  # numbers of the documents that were at hand at one of them
+    skip: frozenset[int] = frozenset()  # and of those that were at two
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +203,12 @@ def _collect(pool: _Pool, worker: _Worker, todo: deque[Job]) -> Iterator[tuple[J
     pool.workers.remove(worker)
     number = worker.progress[0]
     again = replace(job, deaths=job.deaths + 1)
-    if job.deaths and number >= 0:
+    if number in job.suspects:
         again = replace(again, skip=job.skip | {number})
+    elif number >= 0:
+        again = replace(again, suspects=job.suspects | {number})
     hopeless = again.deaths >= TRIES and number < 0
-    if hopeless or len(again.skip) > LEFT_OUT:
+    if hopeless or again.deaths > 2 * LEFT_OUT:
         yield (
             job,
             Lost(f"the process that read it died, {again.deaths} times ({_ended(worker.process.exitcode)})"),
