@@ -25,7 +25,7 @@ CLEANER = Cleaner.from_text(PACK)
 DIRTY, CLEAN = "He left.\nShare\nShe stayed.", "He left.\nShe stayed."
 
 
-def cleaned(name: str, data: bytes, fields: Fields | None = None) -> bytes:
+def cleaned(name: str, data: bytes, fields: Fields | None = None, clean: Cleaner = CLEANER) -> bytes:
     """What a file becomes, by the format alone."""
     chosen, codec = format_of(name), split_name(name)[1]
     handle = io.BytesIO(data)
@@ -36,7 +36,7 @@ def cleaned(name: str, data: bytes, fields: Fields | None = None) -> bytes:
     handle.seek(0)
     for record in chosen.read(source):
         if record.lost is None:
-            writer.put(record, None if record.text is None else CLEANER(record.text).text)
+            writer.put(record, None if record.text is None else clean(record.text).text)
     writer.close()
     return out.getvalue()
 
@@ -205,6 +205,23 @@ def test_csv_changes_only_the_text() -> None:
     assert [record.id for record in records("a.csv", data)] == [None, "1", "2", "3"]
     assert records("a.csv", data + b"1;2\n")[-1].problem == "not a record: 2 fields where there are 3 names"
     assert records("a.csv", data + b'1;"2\n')[-1].problem == "not a record: a quote is never closed"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"id,text\n1,He left; he said.\n", b"id,text\n1,He left; he said. So.\n"),
+        (b"text;id\nHe left, he said.;1\n", b"text;id\nHe left, he said. So.;1\n"),
+        (b"text\nHe left; he said.\n", b"text\nHe left; he said. So.\n"),
+        (b"id,text\n1,\"He left, he said.\"\n", b"id,text\n1,\"He left, he said. So.\"\n"),
+    ],
+)
+def test_csv_quotes_only_what_the_delimiter_wants(before: bytes, after: bytes) -> None:
+    clean = Cleaner.from_text(
+        "rules: [{id: a, about: x, match: {has: he said.}, unit: span, do: replace, with: he said. So., "
+        "examples: [{in: he said., out: he said. So.}, {keep: b}]}]"
+    )
+    assert cleaned("a.csv", before, clean=clean) == after
 
 
 @pytest.mark.parametrize("names", [b"id,caf\xe9,text", b"\xff\xfei\x00d\x00,text"])

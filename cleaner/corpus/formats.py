@@ -531,7 +531,10 @@ def _csv_value(data: bytes) -> str:
 def _replace_csv(record: Record, text: str) -> bytes:
     start, end = record.span
     data = text.encode()
-    if record.raw[start:end].strip(b" ").startswith(b'"') or re.search(rb'[",;\t\r\n]|^ | \Z', data):
+    beside = record.raw[start - 1 : start] or record.raw[end : end + 1]
+    delimiter = beside if beside in _CSV_FIELDS else b","
+    quoted = record.raw[start:end].strip(b" ").startswith(b'"')
+    if quoted or delimiter in data or re.search(rb'["\r\n]|^ | \Z', data):
         data = b'"' + data.replace(b'"', b'""') + b'"'
     return bytes(record.raw[:start] + data + record.raw[end:])
 
