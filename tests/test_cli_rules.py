@@ -415,7 +415,8 @@ def test_run_tests_what_a_configuration_overrides() -> None:
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.splitlines()[0] == "base.yaml:21:5: base/related should make `out` of `in`"
     assert done.stderr.splitlines()[-1] == (
-        "Error: broken.yaml changes rules so that 1 example no longer holds; nothing was cleaned."
+        "Error: broken.yaml changes rules so that 1 example no longer holds; nothing was cleaned; where the change is meant, "
+        "give the rule `examples` of its own in the same override."
     )
     assert not Path("out").exists()
     assert call("run", "in", "-o", "out", "--config", "my.yaml", "-q").exit_code == 0

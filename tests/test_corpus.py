@@ -454,6 +454,14 @@ def test_a_link_that_leads_nowhere_is_told(cleaner: Cleaner, folder: Write, tmp_
     assert summary.documents == 1
 
 
+@POSIX
+def test_a_link_that_is_not_entered_is_told_where_nothing_is_left(folder: Write) -> None:
+    inputs = folder({"a/b.txt": b"b", "c/d.png": b""})
+    (inputs / "c" / "up").symlink_to("../a")
+    with pytest.raises(InputError, match=r"in \S+/c; \S+/c/up: a link to a folder; name that folder"):
+        find([str(inputs / "c")])
+
+
 @pytest.mark.parametrize(
     ("files", "inputs", "message"),
     [

@@ -361,9 +361,11 @@ def test_names_with_colons(target: str, expected: tuple[str, str | None, int | N
         (".", ".: is a folder; name a file in it."),
         ("many.jsonl", "many.jsonl holds many documents: name one of them, such as many.jsonl#ID"),
         ("many.jsonl#b", "many.jsonl has no document `b`."),
+        ("other.jsonl#a", "no record has text in `text`; name the field with --text-field"),
     ],
 )
 def test_wrong_targets(target: str, message: str) -> None:
+    Path("other.jsonl").write_text('{"id": "a", "body": "x"}', encoding="utf-8")
     Path("many.jsonl").write_text('{"id": "a", "text": "x"}', encoding="utf-8")
     done = call(target)
     assert (done.exit_code, done.stdout) == (2, "")

@@ -213,7 +213,7 @@ def test_csv_changes_only_the_text() -> None:
         (b"id,text\n1,He left; he said.\n", b"id,text\n1,He left; he said. So.\n"),
         (b"text;id\nHe left, he said.;1\n", b"text;id\nHe left, he said. So.;1\n"),
         (b"text\nHe left; he said.\n", b"text\nHe left; he said. So.\n"),
-        (b"id,text\n1,\"He left, he said.\"\n", b"id,text\n1,\"He left, he said. So.\"\n"),
+        (b'id,text\n1,"He left, he said."\n', b'id,text\n1,"He left, he said. So."\n'),
     ],
 )
 def test_csv_quotes_only_what_the_delimiter_wants(before: bytes, after: bytes) -> None:

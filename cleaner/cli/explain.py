@@ -19,6 +19,7 @@ from cleaner.cli.common import (
     field_options,
     is_plain,
     load_cleaner,
+    no_text,
     page,
     plural,
     rules_options,
@@ -115,9 +116,13 @@ def find_document(path: str, document: str | None, fields: Fields) -> Piece:
     if document is None:
         hint = f"name one of them, such as {shown(path)}#ID"
         raise click.UsageError(f"{shown(path)} holds many documents: {hint}; `cleaner diff` shows their names.")
+    texts = 0
     for one in documents(path, fields):
         if document in (one.id, str(one.place)):
             return one
+        texts += one.text is not None
+    if not texts:
+        raise click.UsageError(no_text(fields))
     raise click.UsageError(f"{shown(path)} has no document `{shown(document[:60])}`.")
 
 

@@ -199,7 +199,10 @@ def overrides_hold(config: str, resolved: Resolved) -> bool:
     if failures:
         told = plural(len(failures), "example")
         ending = "no longer holds" if len(failures) == 1 else "no longer hold"
-        click.echo(f"Error: {shown(config)} changes rules so that {told} {ending}; nothing was cleaned.", err=True)
+        hint = "where the change is meant, give the rule `examples` of its own in the same override"
+        click.echo(
+            f"Error: {shown(config)} changes rules so that {told} {ending}; nothing was cleaned; {hint}.", err=True
+        )
     return not failures
 
 

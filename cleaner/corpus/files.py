@@ -33,6 +33,7 @@ __all__ = [
 
 AUDIT_FOLDER = "_audit"
 QUARANTINE_FOLDER = "_quarantine"
+_SHOWN = 3  # reasons why nothing is left to clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ def find(inputs: Sequence[str]) -> Found:
             else:
                 skipped.append(entry)
     if not sources and not any(skip.error for skip in skipped):
-        raise InputError(f"no file that can be cleaned ({suffixes()}) in {', '.join(inputs)}")
+        more = [f"; {skip.path}: {skip.reason}" for skip in skipped if suffixes() not in skip.reason]
+        raise InputError(f"no file that can be cleaned ({suffixes()}) in {', '.join(inputs)}{''.join(more[:_SHOWN])}")
     _check_names(sources)
     sources.sort(key=lambda source: os.fsencode(source.name).split(b"/"))
     return Found(tuple(sources), tuple(skipped))
