@@ -860,14 +860,15 @@ def _sample(reading: Reading, node: Node, key: str) -> str | None:
     lines: list[str] = []
     for item in node.items:
         line = read_word(reading, item, "a line of an example")
-        if line is None or not line.startswith("$") or len(line) == 1:
-            named = None if line is None else [line]
-        else:
-            phrases = _resolve(reading, line[1:], item, "phrases")
-            named = None if phrases is None else [phrase.text for phrase in phrases]
-        if named is None:
+        if line is None:
             return None
-        lines.extend(named)
+        if not line.startswith("$") or len(line) == 1:
+            lines.append(line)
+            continue
+        phrases = _resolve(reading, line[1:], item, "phrases")
+        if phrases is None:
+            return None
+        lines.extend(phrase.text for phrase in phrases)
     return "\n".join(lines)
 
 
