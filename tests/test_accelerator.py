@@ -318,7 +318,7 @@ def test_an_answer_without_the_sentinel_makes_every_rule_of_the_set_a_candidate(
     units = units_of("one\nshare\nthree")
     assert listed(scanner, units) == [[1], [], [0, 1, 2]]
     assert scanner.patterns is not None
-    forgetful = replace(scanner.patterns(), matcher=Forgetful())
+    forgetful = [replace(some, matcher=Forgetful()) for some in scanner.patterns()]
     assert listed(replace(scanner, patterns=lambda: forgetful), units) == [[1], [1], [0, 1, 2]]
 
 

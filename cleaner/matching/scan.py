@@ -1,7 +1,7 @@
 """The accelerator: it chooses which rules look at which units; it may only ever choose too many.
 
 What a unit is or starts with is looked up in a table of phrases. Two RE2 automata go once over the whole text and find
-the units that may hold other phrases and patterns; of these few, one RE2 set tells which. Where google-re2 is not
+the units that may hold other phrases and patterns; of these few, two RE2 sets tell which. Where google-re2 is not
 installed every rule looks at every unit, with the same results.
 """
 
@@ -60,7 +60,7 @@ class Scanner:
     always: Sequence[int]
     phrases: PhraseIndex | None = None
     finders: Sequence[Any] = ()  # one of them matches wherever a pattern could hit, or the end of a unit be a phrase
-    patterns: Callable[[], _Patterns] | None = None  # made when something is worth a look
+    patterns: Callable[[], Sequence[_Patterns]] | None = None  # made when something is worth a look
 
     def hits(self, units: Units) -> Hits:
         """Return what is hit; it depends on each unit's own text alone."""
@@ -74,7 +74,7 @@ class Scanner:
         if self.patterns is not None:
             for text in self._worth_a_look(units):
                 folded = fold(text)
-                if owners := phrases.ending(folded) | _held(text, folded, self.patterns()):
+                if owners := phrases.ending(folded).union(*(_held(text, folded, some) for some in self.patterns())):
                     hits[text] = owners.union(hits.get(text, ()))
         return hits
 
@@ -205,12 +205,19 @@ def _is_taken(scan: Scan) -> bool:
     return True
 
 
-def _patterns(scans: Mapping[int, Scan]) -> _Patterns:
+def _patterns(scans: Mapping[int, Scan]) -> list[_Patterns]:
     owners: dict[tuple[str, bool], list[Owner]] = {}
     for rule, scan in scans.items():
         for test, shift in scan:
             if test.key in _AS_PATTERNS:
                 owners.setdefault((_pattern(test), test.key != "regex"), []).append((rule, shift))
+    # Apart, because where every pattern may begin at every character, RE2 takes long over each new state of its automaton.
+    tied = {key: some for key, some in owners.items() if is_tied(key[0])}
+    free = {key: some for key, some in owners.items() if key not in tied}
+    return [_set_of(some) for some in (tied, free) if some]
+
+
+def _set_of(owners: Mapping[tuple[str, bool], Sequence[Owner]]) -> _Patterns:
     matcher = re2.Set.SearchSet(_options())
     for pattern in ("", f"[{UNUSUAL}]", _CASED, *(pattern for pattern, _ in owners)):
         try:
