@@ -516,6 +516,12 @@ def test_the_last_line_of_progress_has_all_files(work: Path) -> None:
     assert [line.partition("%")[0] for line in lines] == sorted({line.partition("%")[0] for line in lines}, key=int)
 
 
+@pytest.mark.parametrize("option", ["--json", "--html"])
+def test_score_writes_where_there_is_a_folder(work: Path, option: str) -> None:
+    code, out, err = call("score", "in/a.txt", option, "no/x", cwd=work)
+    assert (code, out, f"{option}: there is no folder no." in err) == (2, "", True)
+
+
 def test_a_format_is_for_standard_input(work: Path) -> None:
     code, _, err = call(*RUN, "--format", "text", cwd=work)
     assert (code, "--format is for standard input" in err) == (2, True)

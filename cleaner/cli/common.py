@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Command",
     "aligned",
+    "check_folder",
     "check_one_source",
     "clip",
     "color_option",
@@ -165,6 +166,12 @@ color_option = click.option(
     show_default=True,
     help="Colours; auto means in a terminal, unless NO_COLOR is set.",
 )
+
+
+def check_folder(option: str, path: str | None) -> None:
+    """Raise `click.UsageError` where the file that an option names could not be written: there is no such folder."""
+    if path is not None and not os.path.isdir(os.path.dirname(path) or "."):
+        raise click.UsageError(f"{option}: there is no folder {shown(os.path.dirname(path))}.")
 
 
 def check_one_source(config: str | None, packs: Sequence[str]) -> None:

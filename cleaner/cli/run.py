@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cleaner.cli.common import (
+    check_folder,
     check_one_source,
     field_options,
     no_text,
@@ -105,8 +105,7 @@ def run(
         raise click.UsageError("--format is for standard input: that of a file is told by its suffix.")
     if piped and (len(inputs) > 1 or out is not None or dry_run or sample or quarantine or profile or summary):
         raise click.UsageError("- stands alone: standard input is cleaned to standard output.")
-    if summary is not None and not os.path.isdir(os.path.dirname(summary) or "."):
-        raise click.UsageError(f"--summary: there is no folder {shown(os.path.dirname(summary))}.")
+    check_folder("--summary", summary)
     if not piped and out is None and not dry_run and not sample:
         raise click.UsageError("Missing option '-o' / '--output'.")
     options = batch.Options(fields, language, quarantine=quarantine)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cleaner.cli.common import clip, load_cleaner, pack_options, plural, print_table, shown
+from cleaner.cli.common import check_folder, clip, load_cleaner, pack_options, plural, print_table, shown
 from cleaner.cli.run import jobs_option
 
 if TYPE_CHECKING:
@@ -65,9 +64,8 @@ def score(
     from cleaner.quality.score import GROUPINGS, as_json
     from cleaner.quality.score import score as measure
 
-    for option, path in (("--json", json_file), ("--html", html_file)):
-        if path is not None and not os.path.isdir(os.path.dirname(path) or "."):
-            raise click.UsageError(f"{option}: there is no folder {shown(os.path.dirname(path))}.")
+    check_folder("--json", json_file)
+    check_folder("--html", html_file)
     groupings = [name.strip() for name in by.split(",") if name.strip()]
     for name in groupings:
         if name not in GROUPINGS:

@@ -39,9 +39,9 @@ def earlier(units: Units) -> list[int]:
 
 def repeated(units: Units, wanted: Duplicate) -> list[int]:
     """Return the indices of the units that repeat as is wanted: the one before, an earlier one, or in a passage; exactly."""
-    later = _later(units)
     if wanted.passage is not None:
-        return sorted(passage_of(units, wanted.passage)) if later else []
+        return sorted(passage_of(units, wanted.passage))
+    later = _later(units)
     if wanted.of == "previous":
         return [index for index in later if units.stripped[index - 1] == units.stripped[index]]
     return later
