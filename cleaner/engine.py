@@ -20,7 +20,6 @@ import msgspec
 
 from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, restore, splice
 from cleaner.languages import primary_language
-from cleaner.matching.clues import Scan, counted, found_by, scan_of
 from cleaner.matching.duplicates import repeated
 from cleaner.matching.predicates import (
     DUPLICATE_OF,
@@ -28,6 +27,7 @@ from cleaner.matching.predicates import (
     Evidence,
     Span,
     compile_test,
+    counted,
     find_spans,
 )
 from cleaner.matching.runs import grow
@@ -36,6 +36,7 @@ from cleaner.matching.units import Kind, Units, document_unit, line_units, parag
 from cleaner.matching.wrapping import wrapped
 from cleaner.repair import OPERATIONS
 from cleaner.rules.carry import read_resolved, write_resolved
+from cleaner.rules.clues import Scan, found_by, scan_of
 from cleaner.rules.load import load, load_file, load_text
 from cleaner.rules.model import RISKS, Configuration, Rule, Test, inner_tests, own_tests, span_locator
 from cleaner.rules.nodes import Problem, RuleError, nearest

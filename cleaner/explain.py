@@ -13,14 +13,14 @@ from cleaner.engine import Cleaner, Result, Step
 from cleaner.matching.predicates import DUPLICATE_OF, Check, compile_test
 from cleaner.matching.units import Units
 from cleaner.matching.wrapping import is_wrapped
-from cleaner.rules.model import RISKS, Duplicate, Nearby, Phrase, Position, Range, Rule, Test, inner_tests
-from cleaner.text import Lines, ends_sentence, link_spans, word_count
+from cleaner.rules.model import RISKS, Nearby, Range, Rule, Test, inner_tests
+from cleaner.rules.wording import quoted, written
+from cleaner.text import Lines, ends_sentence
 
 __all__ = ["Explanation", "Fate", "Verdict", "explain", "explain_line"]
 
 Outcome = Literal["changed", "kept", "lost", "run", "unless", "failed"]
 _ORDER: dict[Outcome, int] = {"changed": 0, "kept": 1, "lost": 2, "run": 3, "unless": 4, "failed": 5}
-_LONGEST = 60  # characters of a phrase, pattern or neighbouring line that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class _Look:
             held = self.told(hit, rule)
             exception = compiled.unless.run(units, index) if compiled.unless is not None else None
             if exception is not None:
-                detail = self.told(exception) or _described(compiled.unless.test if compiled.unless else None)
+                detail = self.told(exception) or written(compiled.rule.unless)
                 yield Verdict(rule, step.phase, "unless", f"{held}; but {detail}" if held else detail)
             elif rule.action == "keep" and rule.run is None:
                 yield Verdict(rule, step.phase, "kept", held)
@@ -329,14 +329,14 @@ def _count(number: int, noun: str) -> str:
 
 def _first_failure(check: Check, units: Units, index: int) -> tuple[list[str], str]:
     """Return the tests that held, and the first one, in the order they are written, that did not."""
-    if check.key == "all":
+    if check.test.key == "all":
         passed: list[str] = []
         for part in sorted(check.parts, key=_place):
             if part.run(units, index) is None:
                 further, failure = _first_failure(part, units, index)
                 return [*passed, *further], failure
-            passed.append(_described(part.test))
-    if check.key == "any":
+            passed.append(written(part.test))
+    if check.test.key == "any":
         tried = [_first_failure(part, units, index) for part in check.parts]
         held, failure = max(tried, key=lambda one: len(one[0]), default=([], "no test"))
         return held, failure if len(tried) == 1 else f"none of {len(tried)} alternatives; the nearest: {failure}"
@@ -344,102 +344,39 @@ def _first_failure(check: Check, units: Units, index: int) -> tuple[list[str], s
 
 
 def _place(check: Check) -> tuple[str, int, int]:
-    test = check.test
-    return (test.place.file, test.place.line, test.place.column) if test else ("", 0, 0)
+    place = check.test.place
+    return place.file, place.line, place.column
 
 
 def _failure(check: Check, units: Units, index: int) -> str:
     """Return a single test with what was found in its stead."""
-    if check.key in ("previous", "next") and check.parts:
-        other = index + (1 if check.key == "next" else -1)
+    if check.test.key in ("previous", "next") and check.parts:
+        other = index + (1 if check.test.key == "next" else -1)
         if not 0 <= other < len(units.texts):
-            return f"there is no {check.key} {units.kind}"
+            return f"there is no {check.test.key} {units.kind}"
         _, failure = _first_failure(check.parts[0], units, other)
-        return f"{check.key} {units.kind} {_quoted(units.texts[other])}: {failure}"
-    if check.key == "not":
-        return f"{_described(check.test)} fails: the line has that"
-    found = _measured(check, units, index)
-    return f"{_described(check.test) or check.key} fails{f': {found}' if found else ''}"
+        return f"{check.test.key} {units.kind} {quoted(units.texts[other])}: {failure}"
+    if check.test.key == "not":
+        return f"{written(check.test)} fails: the line has that"
+    found = _measured(check.test, units, index)
+    return f"{written(check.test)} fails{f': {found}' if found else ''}"
 
 
-def _measured(check: Check, units: Units, index: int) -> str:
+def _measured(test: Test, units: Units, index: int) -> str:
     """Return what a counting test found, for people."""
-    text = units.texts[index]
-    share = isinstance(check.test.value, Range) and check.test.value.share if check.test else False
-    if check.key == "words":
-        return f"it has {word_count(text)}"
-    if check.key == "chars":
-        return f"it has {len(text.strip())}"
-    if check.key == "links":
-        spans = link_spans(text)
-        inside = sum(end - start for start, end in spans)
-        return f"it has {inside / max(1, len(text.strip())):.0%}" if share else f"it has {len(spans)}"
-    if check.key in ("upper", "digits"):
-        wanted = str.isupper if check.key == "upper" else str.isdecimal
-        whole = sum(map(str.isalpha, text)) if check.key == "upper" else len("".join(text.split()))
-        count = sum(map(wanted, text))
-        return f"it has {count / max(1, whole):.0%}" if share else f"it has {count}"
-    if check.key == "full_stop":
-        return "it ends like a sentence" if ends_sentence(text) else "it does not end like a sentence"
-    if check.key == "wrapped":
-        return f"it is {'a' if is_wrapped(units, index) else 'no'} line of a wrapped paragraph"
-    if check.test is not None and isinstance(check.test.value, Nearby):
-        any_count = replace(check.test.value, count=Range(0, float("inf"), share=check.test.value.count.share))
-        found = compile_test(replace(check.test, value=any_count)).run(units, index) or {}
-        return f"{found[check.key]:.0%} do" if check.test.value.count.share else f"{found[check.key]} do"
-    if check.key in ("first", "last"):
-        rank = units.line_rank(units.first_lines[index]) if units.first_lines[index] in units.filled else 0
-        return f"it is line {rank + 1} of {len(units.filled)} with text"
-    return ""
-
-
-def _described(test: Test | None) -> str:
-    """Return a test as it would be written, long values cut short."""
-    if test is None:
+    match test.key:
+        case "full_stop":
+            return "it ends like a sentence" if ends_sentence(units.texts[index]) else "it does not end like a sentence"
+        case "wrapped":
+            return f"it is {'a' if is_wrapped(units, index) else 'no'} line of a wrapped paragraph"
+        case "first" | "last":
+            rank = units.line_rank(units.first_lines[index]) if units.first_lines[index] in units.filled else 0
+            return f"it is line {rank + 1} of {len(units.filled)} with text"
+    count = test.value.count if isinstance(test.value, Nearby) else test.value
+    if not isinstance(count, Range):
         return ""
-    value = test.value
-    if test.key == "any" and isinstance(value, tuple):
-        return f"one of {len(value)} tests"
-    if test.key == "all" and isinstance(value, tuple):
-        return ", ".join(map(_described, value))
-    if test.key == "use" and isinstance(value, Test):
-        return _described(value)
-    return f"{test.key}: {_value(value)}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Test):
-        return "{" + _described(value) + "}"
-    if isinstance(value, tuple):
-        phrases = [_quoted(item.text) for item in value if isinstance(item, Phrase)]
-        return phrases[0] if len(phrases) == 1 else f"one of {len(phrases)} phrases ({', '.join(phrases[:2])}, …)"
-    if isinstance(value, Range):
-        return _range(value)
-    if isinstance(value, Position):
-        return f"{value.amount:.0%}" if value.share else str(int(value.amount))
-    if isinstance(value, Duplicate):
-        if value.passage is not None:
-            return f"{{of: {value.of}, passage: {value.passage}}}"
-        return value.of if value.near is None else f"{{of: {value.of}, near: {value.near:g}}}"
-    if isinstance(value, Nearby):
-        within = "" if value.within is None else f"within: {value.within}, "
-        return f"{{{within}match: {_value(value.match)}, count: {_range(value.count)}}}"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return _quoted(value) if isinstance(value, str) else str(value)
-
-
-def _quoted(text: str) -> str:
-    """Return a text in quotes, cut short; a pattern reads as in its rule, where no backslash is doubled."""
-    cut = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    mark = '"' if "'" in cut else "'"
-    return f"{mark}{cut}{mark}" if cut.isprintable() else repr(cut)
-
-
-def _range(value: Range) -> str:
-    def one(bound: float) -> str:
-        return f"{bound:.0%}" if value.share else str(int(bound))
-
-    low = one(value.low) if value.low else ""
-    high = one(value.high) if value.high != float("inf") and not (value.share and value.high == 1) else ""
-    return low if low == high and low else f"{low}..{high}"
+    unlimited = Range(0, float("inf"), share=count.share)
+    value = replace(test.value, count=unlimited) if isinstance(test.value, Nearby) else unlimited
+    found = (compile_test(replace(test, value=value)).run(units, index) or {})[test.key]
+    number = f"{found:.0%}" if count.share else str(found)
+    return f"{number} do" if isinstance(test.value, Nearby) else f"it has {number}"

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from cleaner import Cleaner
 from cleaner.matching import scan
-from cleaner.matching.clues import Scan, scan_of
 from cleaner.matching.phrases import PhraseTable
 from cleaner.matching.predicates import Check, compile_test
 from cleaner.matching.scan import Scanner, build_scanner
 from cleaner.matching.units import Kind, Units, document_unit, line_units, paragraph_units
 from cleaner.rules import model
+from cleaner.rules.clues import Scan, scan_of
 from cleaner.rules.layers import resolve
 from cleaner.rules.model import Phrase
 from cleaner.rules.nodes import Place

@@ -85,7 +85,7 @@ def verdict(text: str, line: int, rule: str) -> Verdict:
             2,
             "share-line",
             "failed",
-            "is: one of 2 phrases ('share', 'share this', …) fails",
+            "is: ['share', 'share this'] fails",
         ),
         (
             "Now press the word\nShare\n{tail}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 import time
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cleaner.matching.clues import scan_of
 from cleaner.matching.duplicates import near_earlier, near_previous
 from cleaner.matching.phrases import PhraseTable, phrase_spans
 from cleaner.matching.predicates import Check, compile_test
@@ -21,6 +21,7 @@ from cleaner.matching.runs import grow
 from cleaner.matching.scan import build_scanner
 from cleaner.matching.units import Units, document_unit, line_units, paragraph_units
 from cleaner.rules import load_text, model
+from cleaner.rules.clues import scan_of
 from cleaner.rules.model import Phrase, Range, Run
 from cleaner.rules.nodes import Place
 from cleaner.rules.parse import TESTS
@@ -280,5 +281,5 @@ def test_runs_that_fail_at_their_edge_cost_each_line_once() -> None:
         return check.run(units, index)
 
     run = Run(None, Range(1, float("inf")), 1, "end", HERE)
-    assert grow(run, Check("counted", 1, counted), units, range(100_000)) == []
+    assert grow(run, replace(check, run=counted), units, range(100_000)) == []
     assert calls[0] <= 100_001

@@ -7,23 +7,24 @@ tried at all follows from the test's clues.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cleaner.matching.clues import may_pass, sums_of
 from cleaner.matching.duplicates import earlier, near_earlier, near_previous, passage_of
 from cleaner.matching.phrases import FINDERS, PhraseTable, phrase_spans
 from cleaner.matching.units import Units
 from cleaner.matching.wrapping import is_wrapped
-from cleaner.rules.model import Duplicate, Nearby, Position, Range, Test
+from cleaner.rules.clues import Scan, scan_of
+from cleaner.rules.model import Duplicate, Nearby, Position, Range, Test, inner_tests
 from cleaner.rules.patterns import compile_pattern
 from cleaner.text import ends_sentence, link_spans
 
 if TYPE_CHECKING:
     import regex
 
-__all__ = ["DUPLICATE_OF", "Check", "Evidence", "Span", "compile_test", "find_spans"]
+__all__ = ["DUPLICATE_OF", "Check", "Evidence", "Span", "compile_test", "counted", "find_spans"]
 
 Evidence = Mapping[str, Any]
 # Evidence under this key is the start of the unit that is repeated (an offset in the snapshot); the engine
@@ -36,11 +37,10 @@ _LONGEST_EVIDENCE = 120  # characters of one group or match
 class Check:
     """A compiled test: `cost` orders what is tried first, and `parts` are the checks inside."""
 
-    key: str
+    test: Test
     cost: float
     run: Callable[[Units, int], Evidence | None]
     parts: tuple[Check, ...] = ()
-    test: Test | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def _phrase(test: Test) -> Check:
         hit = find(table, units, index)
         return None if hit is None else {key: hit[0]}
 
-    return Check(key, 3.0, run, test=test)
+    return Check(test, 3.0, run)
 
 
 def _regex(test: Test) -> Check:
@@ -87,7 +87,7 @@ def _regex(test: Test) -> Check:
         match = pattern.search(units.texts[index], timeout=units.seconds_left())
         return None if match is None else _match_evidence(match)
 
-    return Check("regex", 5.0, run, test=test)
+    return Check(test, 5.0, run)
 
 
 def _match_evidence(match: regex.Match[str]) -> Evidence:
@@ -125,7 +125,7 @@ def _measure(cost: float, measure: Callable[[str, bool], tuple[int, int]]) -> Ca
             value = (count / whole if whole else 0.0) if share else count
             return {key: round(value, 3)} if low <= value <= high else None
 
-        return Check(key, cost, run, test=test)
+        return Check(test, cost, run)
 
     return compile_measure
 
@@ -139,26 +139,24 @@ def _words(test: Test) -> Check:
         count = units.word_count(index)
         return {"words": count} if low <= count <= high else None
 
-    return Check("words", 0.4, run, test=test)
+    return Check(test, 0.4, run)
 
 
 def _full_stop(test: Test) -> Check:
     wanted: bool = test.value
     return Check(
-        "full_stop",
+        test,
         0.3,
         lambda units, index: {"full_stop": wanted} if ends_sentence(units.texts[index]) is wanted else None,
-        test=test,
     )
 
 
 def _wrapped(test: Test) -> Check:
     wanted: bool = test.value
     return Check(
-        "wrapped",
+        test,
         0.5,
         lambda units, index: {"wrapped": wanted} if is_wrapped(units, index) is wanted else None,
-        test=test,
     )
 
 
@@ -181,7 +179,7 @@ def _position(test: Test) -> Check:
             place = units.line_rank(_filled_line(units, units.first_lines[index], 1))
         return {test.key: place + 1} if place < covered else None
 
-    return Check(test.key, 0.3, run, test=test)
+    return Check(test, 0.3, run)
 
 
 def _filled_line(units: Units, line: int, step: int) -> int:
@@ -202,7 +200,28 @@ def _neighbour(test: Test) -> Check:
         evidence = inner.run(units, other)
         return None if evidence is None else {test.key: dict(evidence)}
 
-    return Check(test.key, 2.0 + inner.cost, run, (inner,), test)
+    return Check(test, 2.0 + inner.cost, run, (inner,))
+
+
+def _sums_of(test: Test) -> str:
+    """Return the name of what a test counts nearby: those that count the same share the sums."""
+    match = test.value.match
+    return sys.intern(f"passing {match.value if match.key == 'use' else match!r}")
+
+
+def _may_pass(sums: str) -> str:
+    """Return the key of `Units.cache` for the indices of the units that may pass what these sums count."""
+    return sys.intern(f"may be {sums}")  # kilobytes, which are so compared by where they lie
+
+
+def counted(test: Test | None) -> dict[str, Scan]:
+    """Return how the units that a test counts nearby are found, by the key under which `Units.cache` is to have their indices.
+
+    Nothing for what any unit may pass.
+    """
+    nearby = [inner for inner in inner_tests(test) if isinstance(inner.value, Nearby)]
+    scans = {_may_pass(_sums_of(inner)): scan_of(inner.value.match) for inner in nearby}
+    return {key: scan for key, scan in scans.items() if scan is not None}
 
 
 def _nearby(test: Test) -> Check:
@@ -210,8 +229,8 @@ def _nearby(test: Test) -> Check:
     inner = compile_test(nearby.match)
     key, low, high, share = test.key, nearby.count.low, nearby.count.high, nearby.count.share
     above, below = key != "below", key != "above"
-    sums = sums_of(test)  # every unit is asked once a snapshot
-    maybe = may_pass(sums)
+    sums = _sums_of(test)  # every unit is asked once a snapshot
+    maybe = _may_pass(sums)
 
     def passed_until(units: Units, end: int) -> list[int]:
         """Return the sums, known at least for the units before `end`."""
@@ -236,7 +255,7 @@ def _nearby(test: Test) -> Check:
         return {key: round(value, 3)} if low <= value <= high else None
 
     # After what looks at one unit: most texts never need the sums.
-    return Check(key, 4.0 + inner.cost, run, (inner,), test)
+    return Check(test, 4.0 + inner.cost, run, (inner,))
 
 
 def _duplicate(test: Test) -> Check:
@@ -257,7 +276,7 @@ def _duplicate(test: Test) -> Check:
             hit = first != index
         return {DUPLICATE_OF: units.starts[first]} if hit else None
 
-    return Check("duplicate", 0.5 if wanted.near is None else 9.0, run, test=test)
+    return Check(test, 0.5 if wanted.near is None else 9.0, run)
 
 
 # ------------------------------------------------------------------ combinations
@@ -275,7 +294,7 @@ def _all(test: Test) -> Check:
             evidence.update(found)
         return evidence
 
-    return Check("all", sum(part.cost for part in parts), run, parts, test)
+    return Check(test, sum(part.cost for part in parts), run, parts)
 
 
 def _any(test: Test) -> Check:
@@ -288,17 +307,16 @@ def _any(test: Test) -> Check:
                 return found
         return None
 
-    return Check("any", sum(part.cost for part in parts), run, parts, test)
+    return Check(test, sum(part.cost for part in parts), run, parts)
 
 
 def _not(test: Test) -> Check:
     inner = compile_test(test.value)
     return Check(
-        "not",
+        test,
         inner.cost,
         lambda units, index: None if inner.run(units, index) is not None else {},
-        parts=(inner,),
-        test=test,
+        (inner,),
     )
 
 

@@ -10,26 +10,22 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any
 
 import regex
 
+from cleaner.rules.clues import found_by, scan_of
 from cleaner.rules.examples import Changes, Clean, alone, check_example, known_of
 from cleaner.rules.layers import Resolved
 from cleaner.rules.model import (
     Configuration,
-    Duplicate,
-    Nearby,
-    Phrase,
-    Position,
-    Range,
     Rule,
     Test,
     inner_tests,
     span_locator,
 )
 from cleaner.rules.nodes import Place, nearest
-from cleaner.rules.patterns import compile_pattern, template_groups, widen
+from cleaner.rules.patterns import compile_pattern, template_groups, widened
+from cleaner.rules.wording import clip, written
 from cleaner.text import fold, is_unspaced
 
 try:
@@ -45,7 +41,6 @@ _Found = tuple[Rule | None, Place, str]
 _FEWEST_LETTERS = {"is": 2, "starts": 4, "ends": 4, "has": 4}
 _PHRASE_TESTS = tuple(_FEWEST_LETTERS)
 _UNLIMITED = float("inf")
-_LONGEST_SHOWN = 60  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,56 +111,6 @@ def _changes(
         for number, example in enumerate(rule.examples)
         if example.kind != "flag"
     }
-
-
-# ------------------------------------------------------------------ showing
-
-
-def _clip(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
-
-
-def _shown(test: Test) -> str:
-    """Return a test as it may have been written."""
-    return _clip(_shown_value(test) if test.key in ("all", "any") else f"{test.key}: {_shown_value(test.value)}")
-
-
-def _shown_value(value: Any) -> str:
-    match value:
-        case Test(key="all", value=parts):
-            return "{" + ", ".join(_shown(part) for part in parts) + "}"
-        case Test(key="any", value=parts):
-            return _shown_value(parts)
-        case Test():
-            return "{" + _shown(value) + "}"
-        case Phrase():
-            return value.text
-        case Range():
-            return _shown_range(value)
-        case Position():
-            return f"{value.amount:.0%}" if value.share else f"{value.amount:g}"
-        case Duplicate(passage=int(words)):
-            return f"{{of: {value.of}, passage: {words}}}"
-        case Duplicate():
-            return value.of if value.near is None else f"{{of: {value.of}, near: {value.near:g}}}"
-        case Nearby():
-            within = "" if value.within is None else f"within: {value.within}, "
-            return f"{{{within}match: {_shown_value(value.match)}, count: {_shown_range(value.count)}}}"
-        case bool():
-            return str(value).lower()
-        case (one,) if isinstance(one, Phrase):
-            return one.text
-        case tuple():
-            return "[" + ", ".join(map(_shown_value, value)) + "]"
-        case _:
-            return str(value)
-
-
-def _shown_range(value: Range) -> str:
-    low, high = (f"{end:.0%}" if value.share else f"{end:g}" for end in (value.low, value.high))
-    if low == high:
-        return low
-    return ("" if value.low == 0 else low) + ".." + ("" if value.high == (1 if value.share else _UNLIMITED) else high)
 
 
 # ------------------------------------------------------------------ patterns
@@ -310,15 +255,14 @@ def _has_free_text(tokens: list[_Token], case: bool) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _taken(pattern: str, case: bool) -> bool:
-    """Tell whether the accelerator can take a pattern."""
-    widened = widen(pattern, case=case)
-    if widened is None or re2 is None:
-        return widened is not None
+def _is_compiled(pattern: str) -> bool:
+    """Tell whether RE2 takes a widened pattern."""
+    if re2 is None:
+        return True
     options = re2.Options()
     options.log_errors = False
     try:
-        re2.compile(widened, options)
+        re2.compile(pattern, options)
     except re2.error:
         return False
     return True
@@ -331,8 +275,7 @@ def _empty_match(subject: _Subject) -> Iterator[_Found]:
         looks = any(token.kind == "look" for token in _tokens(pattern))
         if not looks and compile_pattern(pattern, case=test.case).search(""):
             message = (
-                f"`{_clip(pattern)}` also matches where nothing stands; "
-                "write `+` for `*`, or drop the empty alternative"
+                f"`{clip(pattern)}` also matches where nothing stands; write `+` for `*`, or drop the empty alternative"
             )
             yield rule, test.place, message
 
@@ -342,7 +285,7 @@ def _ambiguous_pattern(subject: _Subject) -> Iterator[_Found]:
         both = _overlapping(test.value, test.case)
         if both is not None:
             message = (
-                f"`{_clip(both)}` can share out the same characters in many ways, all of which are tried; "
+                f"`{clip(both)}` can share out the same characters in many ways, all of which are tried; "
                 "leave one out, or make the first possessive (`*+`, `++`)"
             )
             yield rule, test.place, message
@@ -364,21 +307,18 @@ def _all_tests(rule: Rule) -> list[Test]:
 
 def _slow_pattern(subject: _Subject) -> Iterator[_Found]:
     for rule in subject.rules:
-        if rule.match is None or _scans(rule.match):
-            continue
         # What a repeated line says cannot be known beforehand: such a rule must look at every line anyway.
-        parts = rule.match.value if rule.match.key == "all" else (rule.match,)
-        own = list(_own_text_tests(rule.match))
-        if not own or any(part.key == "duplicate" for part in parts):
+        if rule.match is None or _is_chosen(rule.match) or found_by(rule.match) is not None:
             continue
-        slow = [test for test in own if not _scans(test)]
+        own = list(_own_text_tests(rule.match))
+        slow = [test for test in own if not _is_chosen(test)]
         for test in slow:
             message = (
-                f"the accelerator cannot take `{_clip(test.value)}`, so Python tries every {rule.unit}; "
+                f"the accelerator cannot take `{clip(test.value)}`, so Python tries every {rule.unit}; "
                 "write it without conditions and `(?x)`, or put a phrase beside it"
             )
             yield rule, test.place, message
-        if not slow:
+        if own and not slow:
             message = (
                 f"no phrase or pattern that every hit must hold, so Python tries every {rule.unit}; "
                 "give each alternative one"
@@ -386,19 +326,10 @@ def _slow_pattern(subject: _Subject) -> Iterator[_Found]:
             yield rule, rule.match.place, message
 
 
-def _scans(test: Test) -> bool:
+def _is_chosen(test: Test) -> bool:
     """Tell whether the accelerator can choose candidates for a test."""
-    match test.key:
-        case "regex":
-            return _taken(test.value, test.case)
-        case "all":
-            return any(map(_scans, test.value))
-        case "any":
-            return all(map(_scans, test.value))
-        case "use":
-            return _scans(test.value)
-        case _:
-            return test.key in _PHRASE_TESTS
+    scan = scan_of(test)
+    return scan is not None and all(one.key != "regex" or _is_compiled(widened(one) or "") for one, _ in scan)
 
 
 def _own_text_tests(test: Test) -> Iterator[Test]:
@@ -428,7 +359,7 @@ def _short_phrase(subject: _Subject) -> Iterator[_Found]:
             if short:
                 more = ", …" if len(short) > 3 else ""
                 message = (
-                    f"`{test.key}: {_clip(', '.join(short[:3]))}{more}` is short and stands alone; "
+                    f"`{test.key}: {clip(', '.join(short[:3]))}{more}` is short and stands alone; "
                     "put a limit beside it, such as `words: ..5` or `last: 3`"
                 )
                 yield rule, test.place, message
@@ -462,7 +393,7 @@ def _unlimited_removal(subject: _Subject) -> Iterator[_Found]:
     for rule, test in _unlimited(subject):
         if test.key != "has":
             message = (
-                f"`{_shown(test)}` removes a {rule.unit} however long it is and wherever it stands; "
+                f"`{clip(written(test))}` removes a {rule.unit} however long it is and wherever it stands; "
                 "add `words`, `chars`, `first`, `last` or `full_stop: false`"
             )
             yield rule, test.place, message
@@ -472,7 +403,7 @@ def _has_alone(subject: _Subject) -> Iterator[_Found]:
     for rule, test in _unlimited(subject):
         if test.key == "has":
             message = (
-                f"`{_shown(test)}` alone removes every {rule.unit} that only mentions it; "
+                f"`{clip(written(test))}` alone removes every {rule.unit} that only mentions it; "
                 "use `is`, `starts` or `ends`, or add `words: ..12` or another limit"
             )
             yield rule, test.place, message
@@ -556,7 +487,7 @@ def _unknown_warning(subject: _Subject) -> Iterator[_Found]:
                 yield (
                     rule,
                     rule.place,
-                    f"`allow` names `{_clip(name)}`, which is no warning{hint}; correct or delete it",
+                    f"`allow` names `{clip(name)}`, which is no warning{hint}; correct or delete it",
                 )
 
 
@@ -568,7 +499,7 @@ def _unknown_rule(subject: _Subject) -> Iterator[_Found]:
             yield rule, rule.place, f"`replaced_by` names `{name}` itself; name another rule, or delete it"
         elif name is not None and name not in names:
             hint = nearest(name, names)
-            message = f"`replaced_by` names `{_clip(name)}`, which is no rule{hint}; write `pack/id`, or delete it"
+            message = f"`replaced_by` names `{clip(name)}`, which is no rule{hint}; write `pack/id`, or delete it"
             yield rule, rule.place, message
 
 
@@ -604,7 +535,7 @@ def _keep_broken(subject: _Subject) -> Iterator[_Found]:
             others = sorted(subject.changes[rule.name, number] - {rule.name}) if example.kind == "keep" else []
             if others:
                 message = (
-                    f"`keep: {_clip(example.text.strip())}` is changed by {', '.join(others)}; "
+                    f"`keep: {clip(example.text.strip())}` is changed by {', '.join(others)}; "
                     "narrow that rule, or take an example that nobody changes"
                 )
                 yield rule, example.place, message
@@ -639,7 +570,7 @@ def _mutants(rule: Rule) -> Iterator[tuple[Place, str, Rule, bool]]:
     if rule.unless is not None:
         yield (
             rule.unless.place,
-            _clip(f"unless: {_shown_value(rule.unless)}"),
+            clip(written(Test("unless", rule.unless, rule.unless.place))),
             replace(rule, unless=None),
             True,
         )
@@ -674,8 +605,7 @@ def _without_one(test: Test) -> Iterator[tuple[Test, str, Test, bool]]:
         before, after = parts[:number], parts[number + 1 :]
         rest = before + after
         if rest:
-            what = _clip(_shown_value(part)) if test.key == "any" or part.key in ("all", "any") else _shown(part)
-            yield part, what, rest[0] if len(rest) == 1 else replace(test, value=rest), test.key == "all"
+            yield part, clip(written(part)), rest[0] if len(rest) == 1 else replace(test, value=rest), test.key == "all"
         if part.key in ("all", "any") or test.key == "any":
             for deleted, what, mutant, loosens in _without_one(part):
                 yield deleted, what, replace(test, value=(*before, mutant, *after)), loosens

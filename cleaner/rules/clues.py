@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Literal
 
-from cleaner.rules.model import Duplicate, Test, inner_tests
+from cleaner.rules.model import Duplicate, Test
 from cleaner.rules.patterns import is_tied, widened
 
-__all__ = ["Scan", "counted", "found_by", "may_pass", "scan_of", "sums_of"]
+__all__ = ["Scan", "found_by", "scan_of"]
 
-_NEARBY = ("above", "below", "around")  # keys of the tests that count other units
 _LONG = 10  # bytes; from there on the length of a phrase tells no more
 
 # Phrases and patterns of which one hits for every unit that can pass, each with the distance from the unit that it hits to the
@@ -111,24 +109,3 @@ def _narrowness(wanted: Duplicate | Literal["wrapped"]) -> int:
     if wanted == "wrapped":
         return 0
     return 3 if wanted.passage is not None else 2 if wanted.of == "previous" else 1
-
-
-def sums_of(test: Test) -> str:
-    """Return the name of what a test counts nearby: those that count the same share the sums."""
-    match = test.value.match
-    return sys.intern(f"passing {match.value if match.key == 'use' else match!r}")
-
-
-def may_pass(sums: str) -> str:
-    """Return the key of `Units.cache` for the indices of the units that may pass what these sums count."""
-    return sys.intern(f"may be {sums}")  # kilobytes, which are so compared by where they lie
-
-
-def counted(test: Test | None) -> dict[str, Scan]:
-    """Return how the units that a test counts nearby are found, by the key under which `Units.cache` is to have their indices.
-
-    Nothing for what any unit may pass.
-    """
-    nearby = [inner for inner in inner_tests(test) if inner.key in _NEARBY]
-    scans = {may_pass(sums_of(inner)): scan_of(inner.value.match) for inner in nearby}
-    return {key: scan for key, scan in scans.items() if scan is not None}
