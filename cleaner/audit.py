@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuditError",
     "DocumentRow",
+    "DocumentRows",
     "EditRow",
     "Entry",
     "FlagRow",
@@ -50,7 +51,7 @@ __all__ = [
     "read",
     "restore_document",
     "run_row",
-    "unchanged_row",
+    "unchanged_rows",
     "verify_document",
 ]
 
@@ -138,6 +139,19 @@ class DocumentRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
 
 
 Row = RunRow | EditRow | DocumentRow
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRows:
+    """The rows of one document, and in this order when they are written: those of its edits, then its own."""
+
+    edits: tuple[EditRow, ...]
+    document: DocumentRow
+
+    def __iter__(self) -> Iterator[EditRow | DocumentRow]:
+        yield from self.edits
+        yield self.document
+
 
 # ------------------------------------------------------------------ rows as bytes
 
@@ -262,28 +276,14 @@ def document_rows(
     id: str | None = None,
     url: str | None = None,
     language: str | None = None,
-) -> list[EditRow | DocumentRow]:
+) -> DocumentRows:
     """Return the rows of one cleaned document; `original` and `clean` are its bytes in `encoding`."""
-    rows: list[EditRow | DocumentRow] = []
-    for edit, line in zip(result.edits, _lines(result.original, result.edits), strict=True):
-        if not edit.causes:
-            raise AuditError(f"the edit at {edit.start} has no cause")
-        rows.append(
-            EditRow(
-                document=document,
-                start=edit.start,
-                end=edit.end,
-                line=line,
-                before=edit.before,
-                after=edit.after,
-                rules=tuple(cause.rule for cause in edit.causes),
-                action=cast(Action, edit.causes[-1].action),
-                risk=max((cast(Risk, cause.risk) for cause in edit.causes), key=RISKS.index),
-                evidence=tuple(dict(cause.evidence) for cause in edit.causes),
-            )
-        )
     sha256 = digest(original)
-    rows.append(
+    return DocumentRows(
+        tuple(
+            _edit_row(document, edit, line)
+            for edit, line in zip(result.edits, _lines(result.original, result.edits), strict=True)
+        ),
         DocumentRow(
             document=document,
             source=source,
@@ -297,12 +297,28 @@ def document_rows(
             clean_chars=len(result.text),
             edits=len(result.edits),
             flags=tuple(FlagRow(flag.name, flag.rule, flag.detail, flag.error) for flag in result.flags),
-        )
+        ),
     )
-    return rows
 
 
-def unchanged_row(
+def _edit_row(document: str, edit: Edit, line: int) -> EditRow:
+    if not edit.causes:
+        raise AuditError(f"the edit at {edit.start} has no cause")
+    return EditRow(
+        document=document,
+        start=edit.start,
+        end=edit.end,
+        line=line,
+        before=edit.before,
+        after=edit.after,
+        rules=tuple(cause.rule for cause in edit.causes),
+        action=cast(Action, edit.causes[-1].action),
+        risk=max((cast(Risk, cause.risk) for cause in edit.causes), key=RISKS.index),
+        evidence=tuple(dict(cause.evidence) for cause in edit.causes),
+    )
+
+
+def unchanged_rows(
     document: str,
     source: str,
     data: bytes,
@@ -313,15 +329,16 @@ def unchanged_row(
     id: str | None = None,
     url: str | None = None,
     language: str | None = None,
-) -> DocumentRow:
-    """Return the row of a document that was kept as it is, for the reason `flag`.
+) -> DocumentRows:
+    """Return what is said of a document that was kept as it is, for the reason `flag`.
 
     `text` is its text, None where `data` could not be decoded.
     """
     chars = 0 if text is None else len(text)
     said = None if text is None else encoding
     sha256 = digest(data)
-    return DocumentRow(document, source, id, url, language, said, sha256, sha256, chars, chars, 0, (flag,))
+    row = DocumentRow(document, source, id, url, language, said, sha256, sha256, chars, chars, 0, (flag,))
+    return DocumentRows((), row)
 
 
 def _lines(text: str, edits: Sequence[Edit]) -> Iterator[int]:

@@ -41,7 +41,7 @@ from cleaner.rules.load import load, load_file, load_text
 from cleaner.rules.model import RISKS, Configuration, Rule, Test, inner_tests, own_tests, span_locator
 from cleaner.rules.nodes import Problem, RuleError, nearest
 from cleaner.rules.patterns import expand
-from cleaner.text import Lines, word_count
+from cleaner.text import Lines, host_of, word_count
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -504,7 +504,7 @@ class Cleaner:
             if value is not None and not isinstance(value, str):
                 raise TypeError(f"{name} must be str or None, not {type(value).__name__}")
         deadline = time.monotonic() + self._time_limit * (1 + len(text) / 1_000_000)
-        scope = _Scope(_host(url), primary_language(language))
+        scope = _Scope(host_of(url), primary_language(language))
         try:
             work = self._clean(text, language, deadline, scope, laps=laps)
             share = work.words.share_over(work.removed_words, self.configuration.guard)
@@ -599,7 +599,7 @@ class Cleaner:
         """Clean a text and return every phase as it went, for explanations; the document guard is left aside."""
         deadline = time.monotonic() + self._time_limit * (1 + len(text) / 1_000_000)
         steps: list[Step] = []
-        self._clean(text, language, deadline, _Scope(_host(url), primary_language(language)), steps)
+        self._clean(text, language, deadline, _Scope(host_of(url), primary_language(language)), steps)
         return steps
 
     def _awake(self, work: _Work, phase: Phase) -> list[_Compiled]:
@@ -710,17 +710,6 @@ def changes_of(configuration: Configuration) -> Changes:
         return frozenset(cause.rule for edit in result.edits for cause in edit.causes)
 
     return changes
-
-
-def _host(url: str | None) -> str:
-    if not url:
-        return ""
-    from urllib.parse import urlsplit
-
-    try:
-        return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:  # not an address after all
-        return ""
 
 
 def _is_of(host: str, sites: Iterable[str]) -> bool:

@@ -27,6 +27,7 @@ __all__ = [
     "fold",
     "fold_offsets",
     "holds_unusual",
+    "host_of",
     "is_unspaced",
     "link_spans",
     "strip_edges",
@@ -364,3 +365,19 @@ def link_spans(text: str) -> Sequence[tuple[int, int]]:
     if "://" not in text and "www." not in text and "@" not in text and "](" not in text:
         return []
     return [match.span() for match in _LINK.finditer(text)]
+
+
+def host_of(url: str | None) -> str:
+    """Return the host of an address, in lower case; "" for what has none.
+
+    >>> host_of("https://News.example.org:8080/a"), host_of("no address")
+    ('news.example.org', '')
+    """
+    if not url:
+        return ""
+    from urllib.parse import urlsplit  # takes longer to import than most texts take to clean
+
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""

@@ -22,7 +22,7 @@ from cleaner.audit import (
     encode_row,
     read,
     restore_document,
-    unchanged_row,
+    unchanged_rows,
     verify_document,
 )
 from cleaner.edits import Cause, Edit, apply
@@ -341,7 +341,7 @@ def test_another_original_is_noticed() -> None:
 def test_what_was_not_decoded_is_restored_as_it_is() -> None:
     data = b"a\xff\nShare\n"
     flag = FlagRow("undecodable", None, "not UTF-8 at byte 1", True)
-    entry = only_entry(encode_row(unchanged_row("a.txt", "in/a.txt", data, None, flag)))
+    entry = only_entry(encode_row(unchanged_rows("a.txt", "in/a.txt", data, None, flag).document))
     assert restore_document(entry, data) == data
     assert verify_document(entry, data, data) == []
     assert verify_document(entry, data + b"x", data) == [

@@ -361,9 +361,9 @@ def test_originals_missing_changed_or_too_many(finished: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["../plain.txt", "/etc/hostname", "_audit/audit.jsonl", "a/../plain.txt", "a\0"])
 def test_names_that_lead_elsewhere_are_refused(finished: Path, tmp_path: Path, name: str) -> None:
-    from cleaner.audit import FlagRow, encode_row, unchanged_row
+    from cleaner.audit import FlagRow, encode_row, unchanged_rows
 
-    row = encode_row(unchanged_row(name, "x", b"", "", FlagRow("failed", None, "", True)))
+    row = encode_row(unchanged_rows(name, "x", b"", "", FlagRow("failed", None, "", True)).document)
     set_audit(finished, [*audit_lines(finished), row])
     expected = f"{name}: not a name of a file in the output"
     assert expected in batch.verify(str(finished))

@@ -254,7 +254,7 @@ def documents(path: str, fields: Fields) -> Iterator[Piece]:
             for record in kind.read(Input(handle, split_name(path)[1], fields)):
                 called = record.id or str(record.place)
                 name = shown(path) if kind.single else f"{shown(path)}#{shown(called)}"
-                if record.text is not None or record.problem or lacks_text(record, kind):
+                if record.is_document or lacks_text(record, kind):
                     yield Piece(name, record.text, record.url, record.language, record.problem, called, record.place)
     except (OSError, ValueError) as error:
         detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

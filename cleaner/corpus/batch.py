@@ -48,19 +48,11 @@ from cleaner.corpus.journal import (
 )
 from cleaner.corpus.plan import Cut, Options, Task, cut, is_surveyed
 from cleaner.corpus.pool import Context, Job, Lost, available, run_jobs
+from cleaner.corpus.proof import Check, Part, audit_rows, pairs, restored_part
 from cleaner.corpus.records import Fields, Input, Record
 from cleaner.corpus.store import is_remote, remove, remove_folder, size_of, write_whole
 from cleaner.corpus.streams import InputError, open_sink, split_name
-from cleaner.corpus.work import (
-    Check,
-    Done,
-    Part,
-    audit_rows,
-    clean_record,
-    lost_task,
-    pairs,
-    restored_part,
-)
+from cleaner.corpus.work import Done, clean_record, lost_task
 
 if TYPE_CHECKING:
     from cleaner.engine import Cleaner
@@ -586,10 +578,9 @@ def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, 
         text = None
         texts += record.text is not None
         without_text += lacks_text(record, chosen)
-        if record.text is not None or record.problem:
+        if record.is_document:
             text, rows = clean_record(cleaner, record, name, "-", options.language)
-            flags = rows[-1].flags  # type: ignore[union-attr]
-            failed += [Failure(name, flag.name, flag.detail) for flag in flags if flag.error]
+            failed += [Failure(name, flag.name, flag.detail) for flag in rows.document.flags if flag.error]
         if record.lost is None:
             try:
                 writer.put(record, text)

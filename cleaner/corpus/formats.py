@@ -32,7 +32,6 @@ from cleaner.corpus.streams import (
 
 __all__ = [
     "FORMATS",
-    "TOO_LONG",
     "Fields",
     "Format",
     "Input",
@@ -111,10 +110,12 @@ def _from_start(source: Input) -> Iterator[bytes | Damage]:
 
 
 def _lost(damage: Damage) -> Record:
-    return Record(damage.start, None, problem=damage.detail, lost=damage)
+    return Record(damage.start, None, problem=damage.detail, flag="corrupt", lost=damage)
 
 
-TOO_LONG = f"longer than {MAX_RECORD >> 20} MiB"
+def _oversize(place: int, data: bytes) -> Record:
+    return Record(place, None, data, problem=f"longer than {MAX_RECORD >> 20} MiB", flag="oversize")
+
 
 # ------------------------------------------------------------------ text
 
@@ -175,7 +176,6 @@ def _guess(data: bytes) -> str | None:
 def _read_text(source: Input) -> Iterator[Record]:
     parts: list[bytes] = []
     size = place = 0
-    problem = ""
     for block in blocks(source.handle, source.codec):
         if isinstance(block, Damage):
             yield _lost(block)
@@ -184,17 +184,17 @@ def _read_text(source: Input) -> Iterator[Record]:
         size += len(block)
         while size > MAX_RECORD:
             data = b"".join(parts)
-            problem = TOO_LONG
-            yield Record(place, None, data[:MAX_RECORD], problem=problem)
+            yield _oversize(place, data[:MAX_RECORD])
             parts, size, place = [data[MAX_RECORD:]], size - MAX_RECORD, place + MAX_RECORD
     data = parts[0] if len(parts) == 1 else b"".join(parts)
-    if problem:
-        yield Record(place, None, data, problem=problem)
+    if place:
+        yield _oversize(place, data)
         return
     try:
         text, encoding = decode(data, source.fields.encoding)
     except UnicodeDecodeError as error:
-        yield Record(0, None, data, problem=f"not UTF-8 at byte {error.start}: {error.reason}")
+        problem = f"not UTF-8 at byte {error.start}: {error.reason}"
+        yield Record(0, None, data, problem=problem, flag="undecodable")
     else:
         yield Record(0, text, data, (0, len(data)), encoding=encoding)
 
@@ -301,7 +301,7 @@ def _read_json_lines(source: Input) -> Iterator[Record]:
         if isinstance(line, Damage):
             yield _lost(line)
         elif not line.whole:
-            yield Record(line.place, None, line.data, problem=TOO_LONG)
+            yield _oversize(line.place, line.data)
         elif not line.data.strip():
             yield Record(line.place, None, line.data)
         else:
@@ -487,7 +487,7 @@ def _csv_lines(source: Input) -> Iterator[Record]:
         size += len(line.data)
         quotes += line.data.count(b'"')
         if size > MAX_RECORD or not line.whole:
-            yield from (Record(one.place, None, one.data, problem=TOO_LONG) for one in pending)
+            yield from (_oversize(one.place, one.data) for one in pending)
         elif quotes % 2:
             continue
         else:
@@ -612,12 +612,12 @@ def _read_wet(source: Input) -> Iterator[Record]:
             yield Record(at, None, _resync(buffer), problem=f"no WARC record at byte {at}")
             continue
         if size > MAX_RECORD:
-            yield Record(at, None, buffer.take(len(header)), problem=TOO_LONG)
+            yield _oversize(at, buffer.take(len(header)))
             left = size + 4
             while left and buffer.fill(1):
                 piece = buffer.take(min(left, MAX_RECORD))
                 left -= len(piece)
-                yield Record(at, None, piece, problem=TOO_LONG)
+                yield _oversize(at, piece)
             continue
         total = len(header) + size + 4
         if not _is_whole(buffer, total):
@@ -669,7 +669,8 @@ def _wet_record(place: int, raw: bytes, start: int, size: int) -> Record:
     try:
         text = raw[start : start + size].decode()
     except UnicodeDecodeError as error:
-        return Record(place, None, raw, problem=f"not UTF-8 at byte {error.start} of the record: {error.reason}")
+        problem = f"not UTF-8 at byte {error.start} of the record: {error.reason}"
+        return Record(place, None, raw, problem=problem, flag="undecodable")
     language = headers.get("warc-identified-content-language", "").partition(",")[0]
     return Record(
         place,
@@ -754,7 +755,7 @@ COMPRESSED_FORMATS: dict[str, Format] = {".json": _JSON_LINES}
 
 def lacks_text(record: Record, chosen: Format) -> bool:
     """Say whether a record holds no document though it should: it is no blank line, and no head of a file."""
-    if record.text is not None or record.problem or (chosen.head and not record.place):
+    if record.is_document or (chosen.head and not record.place):
         return False
     return not isinstance(record.raw, bytes) or bool(record.raw.strip())
 

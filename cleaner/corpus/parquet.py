@@ -110,7 +110,8 @@ def read(source: Input) -> Iterator[Record]:
             columns = file.metadata.row_group(group)
             start = min(_chunk_start(columns.column(number)) for number in range(columns.num_columns))
             damage = Damage(start, start + _group_size(columns), f"row group {group} cannot be read: {_words(error)}")
-            yield Record(place, None, _Row(Batch(file, group, None), -1), problem=damage.detail, lost=damage)
+            raw = _Row(Batch(file, group, None), -1)
+            yield Record(place, None, raw, problem=damage.detail, flag="corrupt", lost=damage)
 
 
 def _chunk_start(column: Any) -> int:

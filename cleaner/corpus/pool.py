@@ -19,8 +19,10 @@ from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
-from cleaner.corpus import work
+from cleaner.corpus.parts import join_parts, put_together
 from cleaner.corpus.plan import Options, survey
+from cleaner.corpus.proof import Check, restore_part, verify_part
+from cleaner.corpus.work import Mark, clean_task
 
 if TYPE_CHECKING:
     from cleaner.engine import Cleaner
@@ -39,7 +41,7 @@ class Context:
     out: str
     options: Options = field(default_factory=Options)
     codec: str = ""
-    check: work.Check | None = None
+    check: Check | None = None
     profile: bool = False
 
 
@@ -61,14 +63,14 @@ class Lost:
     detail: str
 
 
-def _survey(context: Context, job: Job, mark: work.Mark) -> Any:
+def _survey(context: Context, job: Job, mark: Mark) -> Any:
     return survey(job.about, context.options.task_bytes)
 
 
-def _clean(context: Context, job: Job, mark: work.Mark) -> Any:
+def _clean(context: Context, job: Job, mark: Mark) -> Any:
     assert context.cleaner is not None
     task, limit = job.about
-    return work.clean_task(
+    return clean_task(
         context.cleaner,
         task,
         context.out,
@@ -81,25 +83,25 @@ def _clean(context: Context, job: Job, mark: work.Mark) -> Any:
     )
 
 
-def _join(context: Context, job: Job, mark: work.Mark) -> Any:
-    return work.join_parts(context.out, *job.about)
+def _join(context: Context, job: Job, mark: Mark) -> Any:
+    return join_parts(context.out, *job.about)
 
 
-def _verify(context: Context, job: Job, mark: work.Mark) -> Any:
+def _verify(context: Context, job: Job, mark: Mark) -> Any:
     assert context.check is not None
-    return work.verify_part(job.about, context.check)
+    return verify_part(job.about, context.check)
 
 
-def _restore(context: Context, job: Job, mark: work.Mark) -> Any:
+def _restore(context: Context, job: Job, mark: Mark) -> Any:
     assert context.check is not None
-    return work.restore_part(job.about, context.check, context.out)
+    return restore_part(job.about, context.check, context.out)
 
 
-def _put_together(context: Context, job: Job, mark: work.Mark) -> Any:
-    return work.put_together(*job.about)
+def _put_together(context: Context, job: Job, mark: Mark) -> Any:
+    return put_together(*job.about)
 
 
-JOBS: dict[str, Callable[[Context, Job, work.Mark], Any]] = {
+JOBS: dict[str, Callable[[Context, Job, Mark], Any]] = {
     "survey": _survey,
     "clean": _clean,
     "join": _join,

@@ -46,8 +46,8 @@ class Record:
     """One record: the document in it, if there is one, and what it takes to write it again.
 
     `place` tells it from the others of its file. Without `text` there is nothing to clean: `problem` says
-    why that is an error, if it is, and `raw` is copied. `lost` is the stretch of the file that could not be read
-    at all; no record stands for it in the output. `span` is where the text is in `raw`.
+    why that is an error, if it is, `flag` what kind of error, and `raw` is copied. `lost` is the stretch of the file
+    that could not be read at all; no record stands for it in the output. `span` is where the text is in `raw`.
     """
 
     place: int
@@ -55,11 +55,17 @@ class Record:
     raw: Any = b""
     span: tuple[int, int] = (0, 0)
     problem: str = ""
+    flag: str = "malformed"
     lost: Damage | None = None
     id: str | None = None
     url: str | None = None
     language: str | None = None
     encoding: str = "utf-8"
+
+    @property
+    def is_document(self) -> bool:
+        """Whether there is a document in it, or should be: it has a row in the audit."""
+        return self.text is not None or bool(self.problem)
 
 
 class Writer(Protocol):

@@ -7,12 +7,14 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, BinaryIO, cast
 
 from cleaner.corpus.streams import InputError
 
 __all__ = [
+    "create",
+    "discard",
     "exists",
     "is_remote",
     "joined",
@@ -63,6 +65,18 @@ def open_read(path: str) -> BinaryIO:
         system, inner = file_system(path)
         return cast(BinaryIO, system.open(inner, "rb"))
     return open(path, "rb")
+
+
+def create(path: str) -> AbstractContextManager[BinaryIO]:
+    """Open a file to write, under a name that counts for nothing until it is noted: it needs no other name until then."""
+    return write_whole(path) if is_remote(path) else open(path, "wb")
+
+
+@contextmanager
+def discard(path: str) -> Iterator[BinaryIO]:
+    """Open what takes bytes and keeps none, whatever the path."""
+    with open(os.devnull, "wb") as handle:
+        yield handle
 
 
 def read_bytes(path: str) -> bytes:

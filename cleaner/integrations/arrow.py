@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from cleaner.audit import AuditError, DocumentRow, EditRow, Entry, FlagRow, restore_document, run_row
+from cleaner.audit import AuditError, DocumentRow, DocumentRows, EditRow, Entry, FlagRow, restore_document, run_row
 from cleaner.corpus.records import Fields, Record
 from cleaner.corpus.work import clean_record
 from cleaner.engine import Cleaner, Result
@@ -256,11 +256,11 @@ def _clean_batch(rows: Any, cleaner: Cleaner, fields: Fields, field: Any) -> Any
             said.append(None)
             continue
         if isinstance(text, bytes):
-            record = Record(index, None, text, problem=_problem(text))
+            record = Record(index, None, text, problem=_problem(text), flag="undecodable")
         else:
             record = Record(index, text, url=word_at(urls, index), language=word_at(languages, index))
-        cleaned, audit_rows = clean_record(clean, record, "", "", None)
-        said.append(_audit_of(audit_rows))
+        cleaned, audited = clean_record(clean, record, "", "", None)
+        said.append(_audit_of(audited))
         if cleaned is not None:
             texts[index] = cleaned
             changed = True
@@ -277,12 +277,11 @@ def _problem(data: bytes) -> str:
     return ""
 
 
-def _audit_of(rows: list[EditRow | DocumentRow]) -> dict[str, Any]:
+def _audit_of(rows: DocumentRows) -> dict[str, Any]:
     """Return the rows of one document as a value of `AUDIT_TYPE`."""
-    *edits, document = rows
-    assert isinstance(document, DocumentRow)
+    document = rows.document
     return {
-        "edits": [_edit_of(edit) for edit in edits if isinstance(edit, EditRow)],
+        "edits": list(map(_edit_of, rows.edits)),
         "flags": [msgspec.structs.asdict(flag) for flag in document.flags],
         "original_sha256": document.original_sha256,
         "clean_sha256": document.clean_sha256,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ try:
 except ImportError:
     raise ImportError("datatrove pipelines need the package datatrove: pip install 'cleaner[datatrove]'") from None
 
-from cleaner.audit import DocumentRow, EditRow, Entry, RunRow, encode_row, read, run_row
+from cleaner.audit import DocumentRow, DocumentRows, EditRow, Entry, RunRow, encode_row, read, run_row
 from cleaner.corpus.records import Record
 from cleaner.corpus.work import clean_record
 
@@ -68,7 +68,7 @@ class AuditWriter(DiskWriter):  # type: ignore[misc]  # datatrove has no types
     ) -> None:
         super().__init__(output_folder, output_filename, compression, mode="wb")
 
-    def write_rows(self, rows: list[RunRow] | list[EditRow | DocumentRow], rank: int) -> None:
+    def write_rows(self, rows: Iterable[RunRow | EditRow | DocumentRow], rank: int) -> None:
         """Write the header of a rank, or the rows of a document."""
         data = b"".join(map(encode_row, rows))
         self.write(Document(text="", id="", metadata={"data": data}), rank)
@@ -130,7 +130,7 @@ class CleanText(PipelineStep):  # type: ignore[misc]  # datatrove has no types
                 self.update_doc_stats(document)
                 yield document
 
-    def _clean(self, cleaner: Cleaner, document: Document, place: int) -> list[EditRow | DocumentRow]:
+    def _clean(self, cleaner: Cleaner, document: Document, place: int) -> DocumentRows:
         """Clean a document in place; return its rows."""
         told = document.metadata
         record = Record(
@@ -146,9 +146,8 @@ class CleanText(PipelineStep):  # type: ignore[misc]  # datatrove has no types
             document.text = text
         return rows
 
-    def _count(self, rows: list[EditRow | DocumentRow]) -> None:
-        row = rows[-1]
-        assert isinstance(row, DocumentRow)
+    def _count(self, rows: DocumentRows) -> None:
+        row = rows.document
         self.stat_update(StatHints.total)
         for flag in row.flags:
             self.stat_update(f"flag {flag.name}")
@@ -156,7 +155,7 @@ class CleanText(PipelineStep):  # type: ignore[misc]  # datatrove has no types
             self.stat_update("changed")
             self.stat_update("edits", value=row.edits)
             self.stat_update("removed", value=row.chars - row.clean_chars)
-            rules = {rule: None for edit in rows[:-1] if isinstance(edit, EditRow) for rule in edit.rules}
+            rules = {rule: None for edit in rows.edits for rule in edit.rules}
             self.stat_update(*(f"rule {rule}" for rule in rules))
 
 

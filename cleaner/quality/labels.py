@@ -7,11 +7,11 @@ import zlib
 from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO, cast
-from urllib.parse import urlsplit
 
 import msgspec
 
 from cleaner.corpus.streams import InputError
+from cleaner.text import host_of
 
 __all__ = ["LABELS", "Labelled", "decode", "read_rows", "site_of"]
 
@@ -74,8 +74,4 @@ def read_rows(path: str, limit: int | None = None) -> Iterator[bytes]:
 
 def site_of(row: Labelled) -> str:
     """Return the host of a row's page; where there is none, the row's id."""
-    try:
-        host = urlsplit(row.url or "").hostname
-    except ValueError:
-        host = None
-    return (host or row.id).removeprefix("www.")
+    return (host_of(row.url) or row.id).removeprefix("www.")

@@ -1,0 +1,99 @@
+"""Files beside the output: flagged documents, and what is no record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from cleaner.corpus.files import AUDIT_FOLDER, Source, path_of
+from cleaner.corpus.formats import Format, format_of
+from cleaner.corpus.records import Input, Record, Writer
+from cleaner.corpus.store import create, is_remote, joined, make_folder, open_read, remove, write_whole
+from cleaner.corpus.streams import Damage, Sink, open_sink
+
+__all__ = ["Aside", "Rejected"]
+
+
+@dataclass(slots=True)
+class Aside:
+    """The file of the flagged documents of another, begun with the first of them."""
+
+    path: str
+    to: str
+    source: Input
+    file: Source
+    opened: ExitStack
+    head: Record | None = None
+    writer: Writer | None = None
+    sink: Sink | None = None
+
+    def put(self, record: Record) -> None:
+        """Add a document as it was."""
+        if self.writer is None:
+            self.sink = open_sink(self.opened.enter_context(create(self.path)), self.source.codec)
+            # The schema is in the file, whose own handle is being read from.
+            reading = self.opened.enter_context(open_read(self.file.path))
+            self.writer = format_of(self.file.name).writer(self.sink, replace(self.source, handle=reading))
+            if self.head is not None:
+                self.writer.put(self.head, None)
+        self.writer.put(record, None)
+
+    def close(self) -> int:
+        """Return the size of the file, -1 if there is none."""
+        if self.writer is None or self.sink is None:
+            return -1
+        self.writer.close()
+        return self.sink.size
+
+
+@dataclass(slots=True)
+class Rejected:
+    """The side file of bad records: what could not be read, as it is on the disk.
+
+    `start` tells the parts of a file apart.
+    """
+
+    out: str
+    name: str
+    start: int
+    begun: bool = False
+
+    @property
+    def path(self) -> str:
+        """Where it stands, if anything was bad."""
+        place = f"@{self.start}" if self.start else ""
+        return path_of(joined(self.out, AUDIT_FOLDER, "rejected"), self.name + place)
+
+    def put(self, record: Record, file: Source, chosen: Format) -> None:
+        """Add a record of `file` that is none."""
+        if chosen.single and record.lost is None:
+            return  # the file itself is in the output, as it is
+        parts: Iterator[bytes] = iter([record.raw] if isinstance(record.raw, bytes) else [])
+        if record.lost is not None:
+            parts = _stretch(file.path, record.lost)
+        data = b"".join(parts) if is_remote(self.path) else None
+        make_folder(os.path.dirname(self.path))
+        if data is not None:
+            with write_whole(f"{self.path}.{record.place}") as whole:
+                whole.write(data)
+            return
+        # It is begun anew by whoever does the task again.
+        with open(self.path, "ab" if self.begun else "wb") as handle:
+            self.begun = True
+            handle.writelines(parts)
+
+    def close(self) -> None:
+        """Remove what an earlier run left there, if nothing is bad any more."""
+        if not self.begun and not is_remote(self.path):
+            remove(self.path)
+
+
+def _stretch(path: str, lost: Damage) -> Iterator[bytes]:
+    with open_read(path) as handle:
+        handle.seek(lost.start)
+        left = lost.end - lost.start
+        while left > 0 and (data := handle.read(min(left, 2**20))):
+            left -= len(data)
+            yield data
