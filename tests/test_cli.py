@@ -505,7 +505,26 @@ def test_the_wrong_field_is_told_of_standard_input(work: Path) -> None:
 
 def test_some_records_without_text_are_told(work: Path) -> None:
     (work / "in" / "c.jsonl").write_bytes(b'{"body": "a"}\n{"body": "b"}\n')
-    assert call(*RUN, "-q", cwd=work) == (0, "", "2 records without text in `text`, copied as they are\n")
+    (work / "in" / "d.jsonl").write_bytes(b'{"body": "a"}\n{"text": "b"}\n')
+    told = "c.jsonl: no record has text in `text`\n3 records without text in `text`, copied as they are\n"
+    assert call(*RUN, "-q", cwd=work) == (0, "", told)
+
+
+def test_fields_that_no_document_has_are_told(work: Path) -> None:
+    (work / "a.jsonl").write_bytes(b'{"text": "a", "link": "https://example.org/"}\n{"text": "b"}\n')
+    named = ("--url-field", "link", "--id-field", "key", "--config", "t.yaml")
+    told = "no document has `key`, which --id-field names\n"
+    assert call("run", "a.jsonl", "-o", "out", "-q", *named, cwd=work) == (0, "", told)
+    done = subprocess.run(
+        [*COMMAND, "run", "-", "--format", "jsonl", *named],
+        cwd=work,
+        env=environment(),
+        input=(work / "a.jsonl").read_bytes(),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr.decode()) == (0, told)
 
 
 def test_the_last_line_of_progress_has_all_files(work: Path) -> None:

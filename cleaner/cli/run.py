@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -122,6 +122,7 @@ def run(
         streamed = batch.stream(cleaner, sys.stdin.buffer, sys.stdout.buffer, suffix, options)
         print_failures(streamed.failed, len(streamed.failed))
         hint_encoding({failure.flag for failure in streamed.failed}, fields)
+        hint_fields(fields, streamed.known, streamed.texts)
         if streamed.without_text and not streamed.texts:
             click.echo(no_text(fields), err=True)
             return 1
@@ -142,6 +143,7 @@ def run(
                 raise
     print_failures(done.failed, done.errors)
     hint_encoding(done.flags, fields)
+    hint_fields(fields, done.known, done.documents)
     if summary is not None:
         import json
 
@@ -158,6 +160,8 @@ def run(
     if done.without_text and done.documents == done.flags.get("malformed", 0):
         click.echo(no_text(fields), err=True)
         return 1
+    for name in done.textless[:SHOWN_FAILURES]:
+        click.echo(f"{shown(name)}: no record has text in `{shown(fields.text)}`", err=True)
     if done.without_text:
         told = plural(done.without_text, "record")
         click.echo(f"{told} without text in `{shown(fields.text)}`, copied as they are", err=True)
@@ -181,6 +185,16 @@ def hint_encoding(flags: Container[str], fields: Fields) -> None:
         if find_spec("charset_normalizer") is None:
             hint += ", or have it guessed: pip install 'cleaner[encodings]'"
         click.echo(hint, err=True)
+
+
+def hint_fields(fields: Fields, known: Mapping[str, int], documents: int) -> None:
+    """Say which fields that were named no document has."""
+    from cleaner.corpus.records import Fields
+
+    for name in ("id", "url", "language"):
+        field = getattr(fields, name)
+        if documents and not known.get(name) and field != getattr(Fields(), name):
+            click.echo(f"no document has `{shown(field)}`, which --{name}-field names", err=True)
 
 
 def overrides_hold(config: str, resolved: Resolved) -> bool:

@@ -52,7 +52,7 @@ from cleaner.corpus.proof import Check, Part, audit_rows, pairs, restored_part
 from cleaner.corpus.records import Fields, Input, Record
 from cleaner.corpus.store import is_remote, remove, remove_folder, size_of, write_whole
 from cleaner.corpus.streams import InputError, open_sink, split_name
-from cleaner.corpus.work import Done, clean_record, lost_task
+from cleaner.corpus.work import KNOWN, Done, clean_record, lost_task
 
 if TYPE_CHECKING:
     from cleaner.engine import Cleaner
@@ -99,7 +99,8 @@ class Summary:
 
     `rules`, `sources` and `flags` are by name; a source is the host of a document's URL or else its file, and
     has documents, characters, and removed characters ("" stands for all the smaller ones). `errors` counts the flags
-    that are errors, `failed` has the first of them. `without_text` counts records that hold no text. `bytes`
+    that are errors, `failed` has the first of them. `without_text` counts records that hold no text, `textless` names
+    the files that hold no others; `known` counts the documents that say their id, url or language. `bytes`
     and `clean_bytes` are the sizes of files, `audit_bytes` that of the audit, `reused` how many tasks of `tasks`
     were done by an earlier run, `seconds` how long this one took, `audit_time` the share of the
     workers' time that went into the audit. `stages` and `slow_rules` tell, if it was asked for, how many seconds
@@ -112,6 +113,8 @@ class Summary:
     chars: int
     clean_chars: int
     without_text: int
+    textless: tuple[str, ...]
+    known: Mapping[str, int]
     bytes: int
     clean_bytes: int
     audit_bytes: int
@@ -482,6 +485,11 @@ def _summary(rows: Sequence[TaskRow], found: Found, progress: _Progress, *, reus
             for place, count in enumerate(counts):
                 told[place] += count
     ranked = sorted(sources.items(), key=lambda item: (-item[1][2], -item[1][1], item[0]))
+    textless = {file.name: None for row in rows for file in row.files if file.textless}
+    for row in rows:
+        if row.part and row.documents:  # another part of the file has text
+            textless.pop(row.files[0].name, None)
+    known = sum((Counter(row.known) for row in rows), Counter[str]())
     return Summary(
         documents=sum(row.documents for row in rows),
         changed=sum(row.changed for row in rows),
@@ -489,6 +497,8 @@ def _summary(rows: Sequence[TaskRow], found: Found, progress: _Progress, *, reus
         chars=sum(row.chars for row in rows),
         clean_chars=sum(row.clean_chars for row in rows),
         without_text=sum(row.without_text for row in rows),
+        textless=tuple(textless),
+        known=known,
         bytes=sum(source.size for source in found.sources),
         clean_bytes=sum(row.clean_bytes for row in rows),
         audit_bytes=sum(row.audit_bytes for row in rows),
@@ -555,11 +565,15 @@ def rehearse(
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """What went wrong in a stream, and how many of its records held text, or none though they should."""
+    """What went wrong in a stream, and how many of its records held text, or none though they should.
+
+    `known` counts those that say their id, url or language.
+    """
 
     failed: tuple[Failure, ...]
     texts: int
     without_text: int
+    known: Mapping[str, int]
 
 
 def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, options: Options) -> Streamed:
@@ -573,9 +587,11 @@ def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, 
     writer = chosen.writer(sink, source)
     failed: list[Failure] = []
     texts = without_text = 0
+    known: Counter[str] = Counter()
     for record in chosen.read(source):
         name = f"-#{record.place}"
         text = None
+        known.update(name for name in KNOWN if getattr(record, name) is not None)
         texts += record.text is not None
         without_text += lacks_text(record, chosen)
         if record.is_document:
@@ -590,7 +606,7 @@ def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, 
         writing.flush()
     writer.close()
     writing.flush()
-    return Streamed(tuple(failed), texts, without_text)
+    return Streamed(tuple(failed), texts, without_text, known)
 
 
 # ------------------------------------------------------------------ a finished run

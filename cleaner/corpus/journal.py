@@ -55,7 +55,8 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 class FileRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
     """A file of a task: its name, size and stamp as input, and the size of what was written (-1: nothing).
 
-    `apart` is the size of its file in the quarantine (-1: nothing in it was flagged).
+    `apart` is the size of its file in the quarantine (-1: nothing in it was flagged). `textless` says that it has
+    records, and none of them text.
     """
 
     name: str
@@ -63,6 +64,7 @@ class FileRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_lik
     stamp: str
     written: int
     apart: int = -1
+    textless: bool = False
 
 
 class FailureRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -80,7 +82,8 @@ class TaskRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     where reading began (a byte on the disk, and the one, uncompressed, that stands there); `extent` is how many
     such units it wrote. `sha256` is that of the digests of all it wrote. `sources` has, for
     hosts and files, the documents, their characters and how many were removed; `rules` how often a rule
-    acted and how many characters went. `failed` has the first errors of `errors`.
+    acted and how many characters went. `known` counts the documents that say their id, url or language. `failed`
+    has the first errors of `errors`.
     """
 
     key: str
@@ -100,6 +103,7 @@ class TaskRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     clean_bytes: Count
     audit_bytes: Count
     without_text: Count
+    known: dict[str, int]
     rules: dict[str, tuple[int, int]]
     sources: dict[str, tuple[int, int, int]]
     flags: dict[str, int]

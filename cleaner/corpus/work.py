@@ -45,6 +45,7 @@ __all__ = ["Done", "Mark", "clean_record", "clean_task", "lost_task"]
 
 FAILURES = 100  # that a task's row names; the audit has them all
 SOURCES = 100  # that a task's row counts apart
+KNOWN = ("id", "url", "language")  # what a document may say of itself
 TOGETHER = 64  # small documents, more or less, that are read, noted and written in a row
 
 _T = TypeVar("_T")
@@ -75,6 +76,7 @@ class _Tally:
     clean_chars: int = 0
     without_text: int = 0
     errors: int = 0
+    known: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
     removed: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
@@ -96,6 +98,7 @@ class _Tally:
         told = self.sources.setdefault(source, [0, 0, 0])
         for place, value in enumerate((1, document.chars, document.chars - document.clean_chars)):
             told[place] += value
+        self.known.update(name for name in KNOWN if getattr(document, name) is not None)
         for edit in rows.edits:
             self.hits.update(dict.fromkeys(edit.rules, 1))
             self.removed[edit.rules[-1]] += len(edit.before) - len(edit.after)
@@ -315,6 +318,7 @@ def _clean_file(turn: _Turn, place: int, file: Source, data: bytes | None) -> No
     chosen = format_of(file.name)
     held = io.BytesIO() if file.size < SMALL and not is_remote(temporary) else None
     rejected = Rejected(out, file.name, task.start)
+    documents, without_text = turn.tally.documents, turn.tally.without_text
     with ExitStack() as stack:
         if out and not chosen.single:
             stack.callback(rejected.close)
@@ -347,7 +351,8 @@ def _clean_file(turn: _Turn, place: int, file: Source, data: bytes | None) -> No
         turn.moves.append((aside.path, aside.to))
     elif aside is not None and not task.part:
         turn.stale.append(aside.to)
-    turn.files.append(FileRow(file.name, file.size, file.stamp, sink.size, apart))
+    textless = turn.tally.documents == documents and turn.tally.without_text > without_text
+    turn.files.append(FileRow(file.name, file.size, file.stamp, sink.size, apart, textless))
     turn.moves.append((temporary, to))
 
 
@@ -412,6 +417,7 @@ def _row_of(turn: _Turn, audit_bytes: int) -> TaskRow:
         clean_bytes=turn.clean_bytes,
         audit_bytes=audit_bytes,
         without_text=tally.without_text,
+        known=dict(tally.known),
         rules={rule: (tally.hits[rule], tally.removed[rule]) for rule in sorted(tally.hits)},
         sources=tally.top_sources(),
         flags=dict(sorted(tally.flags.items())),
@@ -465,7 +471,7 @@ def lost_task(task: Task, detail: str) -> TaskRow:
     return TaskRow(
         key=task.key, files=files, start=task.start, end=task.end, part=task.part, seek=task.seek, extent=0,
         sha256="", documents=0, changed=0, edits=0, chars=0, clean_chars=0, bytes=task.size, clean_bytes=0, audit_bytes=0,
-        without_text=0, rules={}, sources={}, flags={}, errors=len(files), failed=failed[:FAILURES],
+        without_text=0, known={}, rules={}, sources={}, flags={}, errors=len(files), failed=failed[:FAILURES],
     )  # fmt: skip
 
 
