@@ -9,7 +9,7 @@ __all__ = ["Cause", "Cleaner", "Edit", "Flag", "Result", "RuleError", "__version
 if TYPE_CHECKING:
     from cleaner.edits import Cause, Edit
     from cleaner.engine import Cleaner, Flag, Result
-    from cleaner.rules.nodes import RuleError
+    from cleaner.rules.problems import RuleError
 else:
     # Imported when first asked for, so that `cleaner --help` need not wait for the engine.
     _HOMES = {
@@ -18,7 +18,7 @@ else:
         "Edit": "cleaner.edits",
         "Flag": "cleaner.engine",
         "Result": "cleaner.engine",
-        "RuleError": "cleaner.rules.nodes",
+        "RuleError": "cleaner.rules.problems",
     }
 
     def __getattr__(name):

@@ -39,8 +39,8 @@ from cleaner.rules.carry import read_resolved, write_resolved
 from cleaner.rules.clues import Scan, found_by, scan_of
 from cleaner.rules.load import load, load_file, load_text
 from cleaner.rules.model import RISKS, Configuration, Rule, Test, inner_tests, own_tests, span_locator
-from cleaner.rules.nodes import Problem, RuleError, nearest
 from cleaner.rules.patterns import expand
+from cleaner.rules.problems import Problem, RuleError, nearest
 from cleaner.text import Lines, host_of, word_count
 
 if TYPE_CHECKING:

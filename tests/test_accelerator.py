@@ -23,7 +23,7 @@ from cleaner.rules import model
 from cleaner.rules.clues import Scan, scan_of
 from cleaner.rules.layers import resolve
 from cleaner.rules.model import Phrase
-from cleaner.rules.nodes import Place
+from cleaner.rules.problems import Place
 from cleaner.text import Lines, fold
 
 re2 = pytest.importorskip("re2")

@@ -154,8 +154,9 @@ def test_engine_opens_no_file() -> None:
     assert file_names((PACKAGE / "engine.py").read_text(encoding="utf-8")) == []
 
 
-LATE = "click rich ftfy yaml regex html cleaner.rules.parse cleaner.rules.layers cleaner.corpus cleaner.cli "
-LATE += "pyarrow ray pyspark datasets datatrove dolma polars pandas duckdb cleaner.integrations"
+LATE = "click rich ftfy yaml regex html cleaner.rules.parse cleaner.rules.layers cleaner.rules.nodes cleaner.corpus "
+LATE += "cleaner.rules.widening cleaner.cli cleaner.integrations pyarrow ray pyspark datasets datatrove dolma polars "
+LATE += "pandas duckdb"
 
 
 @pytest.mark.parametrize(

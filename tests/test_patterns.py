@@ -8,17 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cleaner.rules import model
-from cleaner.rules.nodes import Place
-from cleaner.rules.patterns import (
-    LONGEST_PATTERN,
-    PatternError,
-    compile_pattern,
-    expand,
-    nested_quantifier,
-    openings,
-    template_groups,
-    widen,
-)
+from cleaner.rules.clues import openings
+from cleaner.rules.patterns import LONGEST_PATTERN, PatternError, compile_pattern, expand, template_groups
+from cleaner.rules.problems import Place
+from cleaner.rules.widening import check_pattern, nested_quantifier, widen
 
 # A pattern and where the quantifier stands that repeats what repeats.
 NESTED = {
@@ -188,13 +181,14 @@ def test_no_nested_quantifier(pattern: str) -> None:
 def test_refused(pattern: str) -> None:
     offset, message = REFUSED[pattern]
     with pytest.raises(PatternError) as caught:
-        compile_pattern(pattern)
+        check_pattern(pattern)
     assert caught.value.offset == offset
     assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize("pattern", USABLE)
 def test_usable(pattern: str) -> None:
+    check_pattern(pattern)
     assert isinstance(compile_pattern(pattern), regex.Pattern)
 
 
@@ -203,7 +197,7 @@ def test_usable(pattern: str) -> None:
 def test_any_text_compiles_or_is_refused(pattern: str) -> None:
     offset = 0
     try:
-        compile_pattern(pattern)
+        check_pattern(pattern)
         widen(pattern)
     except PatternError as error:
         offset = error.offset
@@ -429,4 +423,4 @@ def test_template_without_a_match() -> None:
 
 
 def test_longest_pattern() -> None:
-    assert compile_pattern("x" * LONGEST_PATTERN).pattern == "x" * LONGEST_PATTERN
+    check_pattern("x" * LONGEST_PATTERN)

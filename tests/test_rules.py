@@ -13,8 +13,9 @@ import yaml
 
 from cleaner.rules import Configuration, Rule, RuleError, load, load_file, load_text, pack_files
 from cleaner.rules.layers import PACK_KEYS, resolve_text
-from cleaner.rules.nodes import LARGEST_FILE, Place, Problem, nearest
+from cleaner.rules.packs import LARGEST_FILE
 from cleaner.rules.parse import RULE_KEYS, TESTS
+from cleaner.rules.problems import Place, Problem, nearest
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases" / "broken_packs.yaml").read_text("utf-8"))
 HEAD = "pack: p\nversion: 1.0.0\nabout: A pack\n"

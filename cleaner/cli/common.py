@@ -203,7 +203,7 @@ def pick(every: Sequence[Rule], wanted: Sequence[str]) -> list[Rule]:
 
 def unknown_rule(name: str, known: Sequence[str]) -> str:
     """Return the message about a rule that does not exist."""
-    from cleaner.rules.nodes import nearest
+    from cleaner.rules.problems import nearest
 
     hint = nearest(name, list(known)) or nearest(name, [full.partition("/")[2] for full in known])
     return f"there is no rule `{shown(name[:60])}`{hint}; see `cleaner rules list`."

@@ -134,8 +134,9 @@ def what_to_try(pattern: str, unit: str, wanted: Sequence[str]) -> tuple[Configu
     from cleaner.rules import Configuration, Rule, RuleError
     from cleaner.rules.layers import load_test, resolve_file
     from cleaner.rules.model import Test, span_locator
-    from cleaner.rules.nodes import Place, Problem
-    from cleaner.rules.patterns import PatternError, compile_pattern
+    from cleaner.rules.patterns import PatternError
+    from cleaner.rules.problems import Place, Problem
+    from cleaner.rules.widening import check_pattern
 
     if os.path.isfile(pattern):
         resolved = resolve_file(pattern)
@@ -155,7 +156,7 @@ def what_to_try(pattern: str, unit: str, wanted: Sequence[str]) -> tuple[Configu
     place = Place("PATTERN", 1, 1)
     if len(pattern) > 2 and pattern.startswith("/") and pattern.endswith("/"):
         try:
-            compile_pattern(pattern[1:-1])
+            check_pattern(pattern[1:-1])
         except PatternError as error:
             place = Place("PATTERN", 1, error.offset + 2)
             raise RuleError([Problem(place, str(error), pattern)]) from None

@@ -15,9 +15,9 @@ from typing import Any
 
 from cleaner.matching.phrases import Owner, PhraseIndex, index_phrases, phrases_for_scan
 from cleaner.matching.units import Kind, Units
-from cleaner.rules.clues import Scan
+from cleaner.rules.clues import Scan, is_tied, openings, widened
 from cleaner.rules.model import Test
-from cleaner.rules.patterns import MARKS_FIRST, is_tied, openings, widened
+from cleaner.rules.patterns import MARKS_FIRST
 from cleaner.text import UNUSUAL, fold
 
 try:

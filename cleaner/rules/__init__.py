@@ -2,8 +2,8 @@
 
 from cleaner.rules.load import load, load_file, load_text
 from cleaner.rules.model import Configuration, Example, Pack, Rule
-from cleaner.rules.nodes import Place, Problem, RuleError
 from cleaner.rules.packs import pack_files
+from cleaner.rules.problems import Place, Problem, RuleError
 
 __all__ = [
     "Configuration",

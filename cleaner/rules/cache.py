@@ -21,10 +21,10 @@ import msgspec
 
 from cleaner import __version__
 from cleaner.rules.carry import TYPES
+from cleaner.rules.clues import openings, widened
 from cleaner.rules.model import Configuration, Phrase, Test
-from cleaner.rules.nodes import LARGEST_FILE, Place
-from cleaner.rules.packs import pack_paths
-from cleaner.rules.patterns import openings, widened
+from cleaner.rules.packs import LARGEST_FILE, pack_paths
+from cleaner.rules.problems import Place
 
 if TYPE_CHECKING:
     from cleaner.rules.layers import Resolved

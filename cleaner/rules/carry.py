@@ -16,7 +16,7 @@ import msgspec
 from cleaner import __version__
 from cleaner.rules import model
 from cleaner.rules.model import Configuration, Pack, Phrase, Rule, folded_phrase
-from cleaner.rules.nodes import Place, Problem, RuleError
+from cleaner.rules.problems import Place, Problem, RuleError
 
 __all__ = ["TYPES", "digest_of", "read_resolved", "write_resolved"]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Literal
 
 from cleaner.rules.model import Duplicate, Test
-from cleaner.rules.patterns import is_tied, widened
 
-__all__ = ["Scan", "found_by", "scan_of"]
+__all__ = ["Scan", "found_by", "is_tied", "openings", "scan_of", "widened"]
 
+_TIED = re.compile(r"\(\?\w+\)\^")
 _LONG = 10  # bytes; from there on the length of a phrase tells no more
 
 # Phrases and patterns of which one hits for every unit that can pass, each with the distance from the unit that it hits to the
@@ -109,3 +110,26 @@ def _narrowness(wanted: Duplicate | Literal["wrapped"]) -> int:
     if wanted == "wrapped":
         return 0
     return 3 if wanted.passage is not None else 2 if wanted.of == "previous" else 1
+
+
+def widened(test: Test) -> str | None:
+    """Return the RE2 pattern of a `regex` test, as `cleaner.rules.widening.widen` makes it, or what the cache kept of that."""
+    if test.widened is not None:
+        return test.widened or None
+    from cleaner.rules.widening import widen
+
+    return widen(test.value, case=test.case)
+
+
+def openings(test: Test) -> tuple[str, ...]:
+    """Return RE2 patterns for a first look: what `cleaner.rules.widening.widened_openings` makes, or the cache kept of that."""
+    if test.openings is not None:
+        return test.openings
+    from cleaner.rules.widening import widened_openings
+
+    return widened_openings(test.value, case=test.case)
+
+
+def is_tied(wide: str) -> bool:
+    """Tell whether a widened pattern is tied to the start of a unit, as far as its own start shows."""
+    return _TIED.match(wide) is not None

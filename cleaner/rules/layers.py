@@ -16,8 +16,8 @@ from pathlib import Path
 
 from cleaner.rules.carry import digest_of
 from cleaner.rules.model import RISKS, Configuration, Pack, Rule, Test
-from cleaner.rules.nodes import LARGEST_FILE, Node, Place, Problem, Problems, RuleError, nearest, read_nodes
-from cleaner.rules.packs import pack_files
+from cleaner.rules.nodes import Node, Problems, read_nodes
+from cleaner.rules.packs import LARGEST_FILE, pack_files
 from cleaner.rules.parse import (
     HOST,
     IDENTIFIER,
@@ -31,6 +31,7 @@ from cleaner.rules.parse import (
     read_share,
     read_word,
 )
+from cleaner.rules.problems import Place, Problem, RuleError, nearest
 
 __all__ = [
     "DEFAULT_GUARD",

@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 
 import regex
 
-from cleaner.rules.clues import found_by, scan_of
+from cleaner.rules.clues import found_by, scan_of, widened
 from cleaner.rules.examples import Changes, Clean, alone, check_example, known_of
 from cleaner.rules.layers import Resolved
 from cleaner.rules.model import (
@@ -23,8 +23,8 @@ from cleaner.rules.model import (
     inner_tests,
     span_locator,
 )
-from cleaner.rules.nodes import Place, nearest
-from cleaner.rules.patterns import compile_pattern, template_groups, widened
+from cleaner.rules.patterns import compile_pattern, template_groups
+from cleaner.rules.problems import Place, nearest
 from cleaner.rules.wording import clip, written
 from cleaner.text import fold, is_unspaced
 

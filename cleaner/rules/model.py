@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from cleaner.rules.nodes import Place
+from cleaner.rules.problems import Place
 from cleaner.text import fold, strip_edges
 
 __all__ = [

@@ -13,63 +13,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from cleaner.rules.packs import LARGEST_FILE
+from cleaner.rules.problems import Place, Problem, RuleError, printable
+
 if TYPE_CHECKING:
     import yaml  # read only where the cache has nothing, so that most processes need not import it
 
-__all__ = ["LARGEST_FILE", "Node", "Place", "Problem", "Problems", "RuleError", "nearest", "read_nodes"]
+__all__ = ["Node", "Problems", "read_nodes"]
 
-LARGEST_FILE = 16_000_000  # characters of one pack
 _DEEPEST = 40  # maps and lists inside one another
-_SHOWN = 100  # characters of the offending line before and after the place
 _MOST_PROBLEMS = 1_000  # told at once
 _MOST_NODES = 200_000  # keys and values of one file
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands: file name, line and column, both from 1. Without a name, in no file at all."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong, where it stands, and the offending line of the file."""
-
-    place: Place
-    message: str
-    source: str = ""
-
-    def __str__(self) -> str:
-        if not self.place.file:
-            return self.message
-        if not self.source.strip():
-            return f"{self.place}: {self.message}"
-        first = max(0, self.place.column - _SHOWN)
-        shown = _printable(("…" if first else "") + self.source[first : first + 2 * _SHOWN])
-        caret = " " * (self.place.column - 1 - first + bool(first)) + "^"
-        return f"{self.place}: {self.message}\n    {shown}\n    {caret}"
-
-
-def _printable(text: str) -> str:
-    """Return text that cannot move a terminal's cursor: a character for each of `text`."""
-    return "".join(character if character.isprintable() else " " if character.isspace() else "�" for character in text)
-
-
-class RuleError(ValueError):
-    """Packs or a configuration cannot be used; `problems` holds everything that is wrong with them."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
-
-    def __reduce__(self) -> tuple[type[RuleError], tuple[list[Problem]]]:
-        return type(self), (self.problems,)
 
 
 @dataclass(slots=True)
@@ -88,7 +42,7 @@ class Problems:
         """Note a problem at `place`."""
         lines = self.sources.get(place.file, [])
         source = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
-        self.found.append(Problem(place, _printable(message), source))
+        self.found.append(Problem(place, printable(message), source))
 
     def stop_if_any(self) -> None:
         """Raise `RuleError` if any problem was found, sorted by place."""
@@ -310,16 +264,3 @@ def _close(opened: _Open, problems: Problems) -> Node:
             seen[key.text] = key.place
             pairs.append((key, value))
     return Node("map", opened.place, pairs=tuple(pairs))
-
-
-def nearest(word: str, known: list[str]) -> str:
-    """Return `` (did you mean `x`?)`` for the known word nearest to `word`, or nothing where none is near.
-
-    >>> nearest("stats", ["starts", "ends"])
-    ' (did you mean `starts`?)'
-    """
-    from difflib import get_close_matches
-
-    close = [name for name in known if len(word) > 2 and name.startswith(word)]
-    close = close or get_close_matches(word[:80], known, n=1, cutoff=0.6)
-    return f" (did you mean `{close[0]}`?)" if close else ""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["pack_files", "pack_folder", "pack_paths"]
+__all__ = ["LARGEST_FILE", "pack_files", "pack_folder", "pack_paths"]
+
+LARGEST_FILE = 16_000_000  # characters of one pack
 
 
 @cache

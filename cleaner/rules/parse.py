@@ -26,8 +26,10 @@ from cleaner.rules.model import (
     own_tests,
     span_locator,
 )
-from cleaner.rules.nodes import Node, Place, Problems, nearest
+from cleaner.rules.nodes import Node, Problems
 from cleaner.rules.patterns import PatternError, compile_pattern, template_groups
+from cleaner.rules.problems import Place, nearest
+from cleaner.rules.widening import check_pattern
 from cleaner.text import fold
 
 __all__ = [
@@ -539,7 +541,7 @@ def _parse_test(reading: Reading, node: Node) -> Test | None:
 
 def _pattern_compiles(reading: Reading, node: Node, pattern: str, case: bool) -> bool:
     try:
-        compile_pattern(pattern, case=case)
+        check_pattern(pattern, case=case)
     except PatternError as error:
         # Inside quotes the pattern starts one column later; a doubled quote or an escape shifts what follows.
         lines = reading.problems.sources.get(node.place.file, [])

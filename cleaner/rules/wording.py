@@ -31,7 +31,7 @@ def quoted(text: str) -> str:
 def written(value: Any) -> str:
     """Return a test, or the value of one, as it may have been written, long lists cut short.
 
-    >>> from cleaner.rules.nodes import Place
+    >>> from cleaner.rules.problems import Place
     >>> written(Test("words", Range(0, 5), Place("pack.yaml", 3, 12)))
     'words: ..5'
     """
