@@ -9,7 +9,7 @@ versions of Unicode.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 from cleaner.rules.patterns import MARK, NOT_ASCII, PatternError, both_cases, compile_pattern
@@ -137,8 +137,8 @@ class _Reading:
     unsupported: bool = False
     verbose: bool = False
     flags: bool = False
-    widened: str | None = field(default=None)
-    openings: list[str] = field(default_factory=list)
+    widened: str | None = None
+    openings: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -146,7 +146,8 @@ def _read(pattern: str, case: bool) -> _Reading:
     reading = _Reading(pattern, case)
     reading.flags = bool(re.search(r"\(\?[a-zA-Z]*-?[a-zA-Z]+[:)]", pattern))
     try:
-        reading.widened = _alternatives(reading).text
+        whole = _alternatives(reading)
+        reading.widened, reading.openings = whole.text, whole.openings
     except (IndexError, ValueError, RecursionError):
         reading.unsupported = True
     if reading.position < len(pattern):
@@ -156,11 +157,15 @@ def _read(pattern: str, case: bool) -> _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of a pattern: its widened text, whether anything in it repeats without bound, and the fewest letters it takes."""
+    """A part of a pattern: its widened text, whether anything in it repeats without bound, and the fewest letters it takes.
+
+    `openings` says how its alternatives begin, each up to the letters that are enough for a first look.
+    """
 
     text: str
     repeats: bool = False
     letters: int = 0
+    openings: tuple[str, ...] = ()
 
 
 def _alternatives(reading: _Reading) -> _Part:
@@ -174,20 +179,21 @@ def _alternatives(reading: _Reading) -> _Part:
         reading.position += 1
     reading.depth -= 1
     repeats, letters = any(branch.repeats for branch in branches), min(branch.letters for branch in branches)
-    return _Part("|".join(branch.text for branch in branches), repeats, letters)
+    openings = tuple(opening for branch in branches for opening in branch.openings)
+    return _Part("|".join(branch.text for branch in branches), repeats, letters, openings)
 
 
 def _sequence(reading: _Reading) -> _Part:
     """Read up to the next bar or closing bracket."""
     pieces: list[str] = []
     letters = 0
-    begun: int | None = None  # how many pieces have letters enough for a first look
+    opening: str | None = None  # as soon as there are letters enough for a first look
     repeats = False
     pattern = reading.pattern
     _skip(reading)
     while reading.position < len(pattern) and pattern[reading.position] not in "|)":
-        if begun is None and letters >= _ENOUGH:
-            begun = len(pieces)
+        if opening is None and letters >= _ENOUGH:
+            opening = "".join(pieces)
         plain = None if reading.verbose else _PLAIN.match(pattern, reading.position)
         if plain is not None:
             pieces.append(plain[0].replace(" ", r"\x20"))
@@ -198,6 +204,9 @@ def _sequence(reading: _Reading) -> _Part:
         atom, repeating, least = part.text, part.repeats, part.letters
         _skip(reading)
         quantifier = _QUANTIFIER.match(pattern, reading.position)
+        if opening is None and letters + least >= _ENOUGH and part.openings and not quantifier:
+            # Alternatives that say enough, each as far as it must: what follows them cannot be said then.
+            opening = "".join([*pieces, f"(?:{'|'.join(part.openings)})"])
         while quantifier:
             low, high = _bounds(quantifier)
             place = reading.position
@@ -218,9 +227,8 @@ def _sequence(reading: _Reading) -> _Part:
         pieces.append(atom)
         repeats = repeats or repeating
         letters += least
-    if reading.depth == 1:
-        reading.openings.append("".join(pieces[:begun]))
-    return _Part("".join(pieces), repeats, letters)
+    text = "".join(pieces)
+    return _Part(text, repeats, letters, (text if opening is None else opening,))
 
 
 def _skip(reading: _Reading) -> None:
@@ -330,7 +338,9 @@ def _group(reading: _Reading) -> _Part:
     if opening is not None and opening["look"]:
         return _Part("")
     repeats = inner.repeats and not (opening is not None and opening[0] == "(?>")
-    return _Part(f"(?:{inner.text})" if inner.text else "", repeats, inner.letters)
+    if not inner.text:
+        return _Part("", repeats, inner.letters)
+    return _Part(f"(?:{inner.text})", repeats, inner.letters, inner.openings)
 
 
 def _escape(reading: _Reading) -> str:
