@@ -1,6 +1,6 @@
 """The accelerator: it chooses which rules look at which units; it may only ever choose too many.
 
-What a unit is or starts with is looked up in a table of phrases. Two RE2 automata go once over the whole text and find
+What a unit is or starts with is looked up in a table of phrases. A few RE2 automata go once over the whole text and find
 the units that may hold other phrases and patterns; of these few, two RE2 sets tell which. Where google-re2 is not
 installed every rule looks at every unit, with the same results.
 """
@@ -180,10 +180,21 @@ def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
             patterns.append(phrases_for_scan(key, tuple(phrases.values()), whole=False))
     if not patterns:
         return []
-    # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters.
-    tied = [pattern for pattern in patterns if is_tied(pattern)]
-    free = [f"[{UNUSUAL}]", _CASED, *(pattern for pattern in patterns if not is_tied(pattern))]
-    return [re2.compile(f"(?ms){_any_of(some)}", _options(kind)) for some in (free, tied) if some]
+    # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters, unless it
+    # may begin with anything: together, each of the others would have states of its own for every stage of that one.
+    kinds: dict[tuple[bool, bool], list[str]] = {(False, True): [f"[{UNUSUAL}]", _CASED]}
+    for pattern in patterns:
+        tied = is_tied(pattern)
+        kinds.setdefault((tied, not tied or _may_begin_anyhow(pattern)), []).append(pattern)
+    return [re2.compile(f"(?ms){_any_of(some)}", _options(kind)) for some in kinds.values()]
+
+
+def _may_begin_anyhow(pattern: str) -> bool:
+    """Tell whether a pattern that is tied to a line's start goes on with a class of characters, as far as that shows at once."""
+    return _CLASS.match(_split(pattern)[1].removeprefix(MARKS_FIRST)) is not None
+
+
+_CLASS = re.compile(r"\^?(?:\(\?:)*(?:\.|\[|\(\?-i:\[(?!iI))")  # not what any letter i has become
 
 
 def _any_of(patterns: Sequence[str]) -> str:
