@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from itertools import groupby
+from functools import lru_cache
 
 from cleaner.languages import primary_language
 from cleaner.matching.units import Units
 from cleaner.rules.model import Phrase, fold_phrase
-from cleaner.text import (
-    fold,
-    fold_offsets,
-    holds_unusual,
-    is_unspaced,
-    strip_edges,
-)
+from cleaner.text import fold, fold_offsets, is_unspaced, strip_edges
 
-__all__ = [
-    "FINDERS",
-    "Owner",
-    "PhraseIndex",
-    "PhraseTable",
-    "index_phrases",
-    "phrase_spans",
-    "phrases_for_scan",
-]
+__all__ = ["FINDERS", "PhraseTable", "needs_edge", "phrase_spans"]
 
 
 def _is_word(character: str) -> bool:
     return character.isalnum() or character == "_" or unicodedata.category(character).startswith("M")
 
 
-def _needs_edge(character: str) -> bool:
+def needs_edge(character: str) -> bool:
     """Tell whether a phrase that starts or ends with this character wants a word edge there."""
     return _is_word(character) and not is_unspaced(character)
 
@@ -113,11 +97,11 @@ class PhraseTable:
 @lru_cache(maxsize=1 << 15)  # the same names stand in many tests
 def _with_edges(text: str) -> _Folded:
     start, end = strip_edges(text)
-    return _Folded(text, _needs_edge(text[0]), _needs_edge(text[-1]), (start, end) if start < end else None)
+    return _Folded(text, needs_edge(text[0]), needs_edge(text[-1]), (start, end) if start < end else None)
 
 
 def _edge_before(folded: str, phrase: _Folded, start: int) -> bool:
-    return not phrase.edge_before or start == 0 or not _needs_edge(folded[start - 1])
+    return not phrase.edge_before or start == 0 or not needs_edge(folded[start - 1])
 
 
 def _edge_after(folded: str, phrase: _Folded, start: int) -> bool:
@@ -126,7 +110,7 @@ def _edge_after(folded: str, phrase: _Folded, start: int) -> bool:
         return True
     if unicodedata.category(folded[end]).startswith("M"):  # a mark belongs to the letter before it
         return False
-    return not phrase.edge_after or not _needs_edge(folded[end])
+    return not phrase.edge_after or not needs_edge(folded[end])
 
 
 def _find_is(table: PhraseTable, units: Units, index: int) -> tuple[str, int, int] | None:
@@ -219,294 +203,3 @@ def _is_free(taken: Sequence[tuple[int, int, str]], start: int, end: int) -> boo
     """Tell whether no span of a sorted list, whose spans do not overlap, overlaps ``[start, end)``."""
     place = bisect_left(taken, (end,))
     return place == 0 or taken[place - 1][1] <= start
-
-
-# ------------------------------------------------------------------ for the accelerator
-
-# A rule, and how far from the unit that is hit the unit stands that the rule must look at.
-Owner = tuple[int, int]
-_Table = dict[str, tuple[int, ...]]  # by phrase: the numbers of the groups of tests that have it
-_KEY = 6  # characters
-_GLANCE = 5  # characters of a text that are looked up first: of more, too few are seen again; of fewer, too many pass
-_LEAD = _GLANCE - 1  # what stands behind the last one may change it
-_NEXT = 8  # characters that are looked up next
-_HEAD = 20  # characters that are compared then
-_SEEN = 1 << 15  # glances whose answers are kept at most
-# How phrases go on that start like a glance: those of `_NEXT` characters and more, up to `_HEAD`, by what stands behind the
-# first four, and what is left of the others.
-_Leads = tuple[Mapping[str, tuple[str, ...]], tuple[str, ...]]
-_ANY: _Leads = ({}, ("",))  # any phrase may follow
-_EDGED: _Leads = ({}, ("",))  # there is punctuation first
-# Most of what `strip_edges` takes away.
-_EDGES = "".join(filter(lambda one: strip_edges(one) == (1, 1), map(chr, range(0x80)))) + "\xa0“”‘’«»‹›•·–—…→▪●"
-
-
-@dataclass(frozen=True, slots=True)
-class PhraseIndex:
-    """The phrases of all `is`, `starts` and `ends` tests, to be looked up in a folded text; languages and word edges aside.
-
-    Phrases are kept by their first or last characters, and those of mere punctuation apart.
-    """
-
-    whole: _Table
-    heads: Mapping[str, _Table]
-    tails: Mapping[str, _Table]
-    bare_heads: _Table
-    bare_tails: _Table
-    groups: Sequence[Sequence[Owner]]  # whose tests share their phrases
-    leads: Mapping[str, _Leads | None]  # by the first characters of a text
-
-    def openings(self, units: Units) -> list[int]:
-        """Return the indices of units that may be a phrase of an `is` test, or start with one of `starts`.
-
-        Python looks up a short piece of each sooner than an automaton of all phrases gets past the text.
-        """
-        found: list[int] = []
-        leads, texts = self.leads, units.texts
-        pieces = map(leads.__getitem__, [text[:_GLANCE] for text in texts])
-        for at, lead in enumerate(pieces):
-            if lead is None:
-                continue
-            rest = text = texts[at]
-            if lead is _EDGED and not self.bare_heads:
-                rest = text[: 2 * _HEAD].lstrip(_EDGES)
-                if len(rest) <= _HEAD:
-                    rest = text.lstrip(_EDGES)
-                lead = leads[rest[:_GLANCE]]
-                if lead is None:
-                    continue
-            behind = rest[_LEAD : _NEXT + 1].lower()
-            if (
-                behind[: _NEXT - _LEAD] not in lead[0]
-                and not behind.startswith(lead[1])
-                and behind.isascii()  # and besides as folding leaves it
-                and behind.isprintable()
-                and "  " not in behind
-                and "`" not in behind
-            ):
-                continue
-            if lead is _ANY or lead is _EDGED or self._opens(rest, lead):
-                found.append(at)
-        return found
-
-    def _opens(self, text: str, lead: _Leads) -> bool:
-        """Tell whether a text, without punctuation before it, may be or start with a phrase that its lead leaves."""
-        head = text[: _HEAD + 1]
-        if not head.isascii() and holds_unusual(head):
-            return True
-        folded = fold(head)
-        if len(folded) <= _HEAD < len(text):  # blanks became one: there is more to see
-            return True
-        some, short = lead[0].get(folded[_LEAD:_NEXT], ()), lead[1]
-        if folded.startswith(some) and any(folded.startswith(one) and self._ends(one, folded) for one in some):
-            return True
-        return folded.startswith(short, _LEAD) and any(
-            folded.startswith(one, _LEAD) and self._ends(folded[: _LEAD + len(one)], folded) for one in short
-        )
-
-    def _ends(self, phrase: str, folded: str) -> bool:
-        """Tell whether a phrase at the start of a folded text may end there, with all or a word of it, or goes on."""
-        rest = folded[len(phrase) :]
-        if len(phrase) >= _HEAD or (phrase in self.whole and strip_edges(rest)[0] == len(rest)):
-            return True
-        starts = phrase in self.heads.get(phrase[:_KEY], ())
-        return starts and not (rest and _needs_edge(phrase[-1]) and _needs_edge(rest[0]))
-
-    def opening(self, folded: str) -> set[Owner]:
-        """Return the owners of all phrases that a folded text is or starts with, perhaps."""
-        start, end = strip_edges(folded)
-        found = list(self.whole.get(folded[start:end] or folded.strip(), ()))
-        for length in range(1, min(_KEY, len(folded) - start) + 1) if self.heads else ():
-            for text, groups in self.heads.get(folded[start : start + length], {}).items():
-                if folded.startswith(text, start):
-                    found += groups
-        for text, groups in self.bare_heads.items():
-            if folded.lstrip().startswith(text):
-                found += groups
-        return self._owners(found)
-
-    def ending(self, folded: str) -> set[Owner]:
-        """Return the owners of all phrases that a folded text ends with, perhaps."""
-        found: list[int] = []
-        end = strip_edges(folded)[1]
-        for length in range(1, min(_KEY, end) + 1) if self.tails else ():
-            for text, groups in self.tails.get(folded[end - length : end], {}).items():
-                if folded.endswith(text, 0, end):
-                    found += groups
-        for text, groups in self.bare_tails.items():
-            if folded.rstrip().endswith(text):
-                found += groups
-        return self._owners(found)
-
-    def _owners(self, groups: Iterable[int]) -> set[Owner]:
-        return set().union(*(self.groups[number] for number in groups))
-
-
-class _Seen(dict[str, "_Leads | None"]):
-    """What a text may open with, by its first characters: worked out when first asked for, and forgotten when too much."""
-
-    def __init__(self, work_out: Callable[[str], _Leads | None]) -> None:
-        super().__init__()
-        self.work_out = work_out
-
-    def __missing__(self, glance: str) -> _Leads | None:
-        if len(self) >= _SEEN:
-            self.clear()
-        self[glance] = found = self.work_out(glance)
-        return found
-
-
-def index_phrases(tests: Iterable[tuple[str, Sequence[Phrase], Owner]]) -> PhraseIndex:
-    """Return the index of the phrases of `is`, `starts` and `ends` tests: key, phrases, and whose they are."""
-    whole: _Table = {}
-    heads: dict[str, _Table] = {}
-    tails: dict[str, _Table] = {}
-    bare_heads: _Table = {}
-    bare_tails: _Table = {}
-    bare_whole = False
-    opening: set[str] = set()
-    groups: dict[tuple[str, int], tuple[Sequence[Phrase], list[Owner]]] = {}
-    for key, phrases, owner in tests:  # many share a name, and so the phrases
-        groups.setdefault((key, id(phrases)), (phrases, []))[1].append(owner)
-    for number, ((key, _), (phrases, _)) in enumerate(groups.items()):
-        alone = (number,)
-        for text, start, end in dict.fromkeys(map(fold_phrase, phrases)):
-            if key == "is":
-                table, known = whole, text[start:end] or text
-                opening.add(known)
-                bare_whole = bare_whole or start == end
-            elif start == end:
-                table, known = (bare_heads if key == "starts" else bare_tails), text
-            elif key == "starts":
-                table, known = heads.setdefault(text[start : start + _KEY], {}), text[start:]
-                opening.add(known)
-            else:
-                table, known = tails.setdefault(text[max(0, end - _KEY) : end], {}), text[:end]
-            others = table.get(known)
-            table[known] = alone if others is None else others + alone
-    in_order = sorted(opening)
-
-    @cache
-    def of_lead(lead: str) -> _Leads | None:
-        texts = in_order[bisect_left(in_order, lead) : bisect_right(in_order, lead, key=lambda text: text[:_LEAD])]
-        by_next: dict[str, set[str]] = {}
-        for text in texts:
-            if len(text) >= _NEXT:
-                by_next.setdefault(text[_LEAD:_NEXT], set()).add(text[:_HEAD])
-        short = tuple(text[_LEAD:] for text in texts if _LEAD < len(text) < _NEXT)
-        return ({behind: tuple(some) for behind, some in by_next.items()}, short) if texts else None
-
-    def leads(glance: str) -> _Leads | None:
-        if holds_unusual(glance):
-            return _ANY
-        if len(glance) < _GLANCE:  # which is all of the text, but for punctuation before it
-            folded = fold(glance)
-            if not folded:
-                return _ANY if bare_whole else None
-            return _EDGED if strip_edges(folded)[0] else _ANY if index.opening(folded) else None
-        folded = fold(glance)
-        lead = folded[:_LEAD]
-        if strip_edges(lead)[0]:
-            return _EDGED
-        if len(folded) != _GLANCE or any(
-            one in opening and index._ends(one, lead) for one in (lead[:1], lead[:2], lead[:3])
-        ):
-            return _ANY
-        found = of_lead(lead)
-        if found is not None and lead in opening and index._ends(lead, folded):
-            return found[0], (*found[1], "")
-        return found
-
-    owners = [owners for _, owners in groups.values()]
-    index = PhraseIndex(whole, heads, tails, bare_heads, bare_tails, owners, _Seen(leads))
-    return index
-
-
-def phrases_for_scan(key: str, phrases: Sequence[Phrase], *, whole: bool = True) -> str:
-    """Return an RE2 pattern that matches every line, folded or not, on which an `ends` or `has` test could hit.
-
-    Lines with unusual characters (`cleaner.text.UNUSUAL`) must be folded first. If not `whole`, of a long phrase that lines
-    may hold anywhere the first letters do: it compiles sooner, and hardly matches more.
-    """
-    texts = {fold_phrase(phrase)[0] for phrase in phrases}
-    if not whole and key == "has":
-        texts = {text if len(text) <= _LETTERS else text[:_LETTERS].rstrip("s") + _CUT for text in texts}
-    tree = _tree(sorted(texts), True, key == "has")
-    written: dict[str, str] = dict(_MARKS)
-
-    def write(found: re.Match[str]) -> str:
-        piece = found[0]
-        if piece not in written:
-            written[piece] = _written(piece)
-        return written[piece]
-
-    tail = rf"(?-i:[{_ASCII_EDGE}{_BEYOND}]*)$" if key == "ends" else ""
-    return f"(?is)(?:{_PIECE.sub(write, tree)}){tail}"
-
-
-# Patterns are put together from folded text, which has no capitals of ASCII, and translated as a whole: these
-# capitals stand for what is no text.
-_OPEN, _CLOSE, _OR, _EDGE, _CUT = "A", "B", "C", "D", "E"
-_MARKS = {_OPEN: "(?:", _CLOSE: ")", _OR: "|", _EDGE: r"\b", _CUT: ""}
-# Of a phrase that is cut; a run of `s` at its end is left out, because a line may have `ß` for some of it.
-_LETTERS = 14
-_PIECE = re.compile(r"\.+| +|ss+|[^0-9a-hj-z]")
-_ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
-_BEYOND = r"\x{80}-\x{10ffff}"
-_MORE_FORMS = {"σ": "ς", "i": "ıİ"}
-
-
-def _tree(texts: Iterable[str], edge_before: bool, edge_after: bool) -> str:
-    """Return sorted texts as alternatives with their edges marked; words that several start with are said once.
-
-    So RE2 has a third less to read and to compile.
-    """
-    branches: list[str] = []
-    for word, group in groupby(texts, key=_first_word):
-        of_word = list(group)
-        before = _EDGE if edge_before and _is_edge(word[:1], word[:2]) else ""
-        rest = [text[len(word) + 1 :] for text in of_word if text != word]
-        if len(rest) < len(of_word):
-            branches.append(before + _ended(word, edge_after))
-        if len(rest) == 1:
-            branches.append(f"{before}{word} {_ended(rest[0], edge_after)}")
-        elif rest:
-            branches.append(f"{before}{word} {_OPEN}{_tree(rest, False, edge_after)}{_CLOSE}")
-    return _OR.join(branches)
-
-
-def _first_word(text: str) -> str:
-    return text.partition(" ")[0]
-
-
-def _ended(text: str, edge_after: bool) -> str:
-    return text + _EDGE if edge_after and _is_edge(text[-1:], text[-2:]) else text
-
-
-def _is_edge(character: str, pair: str) -> bool:
-    """Tell whether a phrase has a word edge, to RE2 as well, beside this character: one that only its other case passes for.
-
-    Where what stands around the phrase is ignored, there is none: `_share_`.
-    """
-    return pair != "ss" and _PIECE.match(character) is None
-
-
-def _written(piece: str) -> str:
-    """Return the pattern of one character other than a letter or digit of ASCII, or of a run of dots, blanks or `s`.
-
-    Beyond ASCII, anything may pass for a mark (`＂`, `…`), a blank or `ß`. Classes hold both cases of what they
-    hold, and say so, because RE2 takes long to find the other case of every character.
-    """
-    first = piece[0]
-    if first == "i" or not first.isascii():
-        forms = _forms(first)
-        return "[" + "".join(f"\\x{{{ord(form):x}}}" for form in forms) + "]" if forms else "."
-    among = {" ": r"\t-\r\x1c-\x20", "'": "'`", "s": "sS"}.get(first) or f"\\x{ord(first):02x}"
-    return f"(?-i:[{among}{_BEYOND}]+)"
-
-
-def _forms(character: str) -> list[str]:
-    """Return a folded character, its capital, the other σ and the Turkish i; an empty list for a lone surrogate."""
-    upper = character.upper()
-    forms = {character, upper, *_MORE_FORMS.get(character, "")} if len(upper) == 1 else {character}
-    return [] if any(0xD800 <= ord(form) < 0xE000 for form in forms) else sorted(forms)

@@ -7,9 +7,9 @@ tried at all follows from the test's clues.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cleaner.matching.duplicates import earlier, near_earlier, near_previous, passage_of
@@ -203,24 +203,28 @@ def _neighbour(test: Test) -> Check:
     return Check(test, 2.0 + inner.cost, run, (inner,))
 
 
-def _sums_of(test: Test) -> str:
-    """Return the name of what a test counts nearby: those that count the same share the sums."""
-    match = test.value.match
-    return sys.intern(f"passing {match.value if match.key == 'use' else match!r}")
+@lru_cache(maxsize=1 << 10)
+def _keys(counted: Test) -> tuple[object, object]:
+    """Return the keys of `Units.cache` for a test whose units are counted: how many pass up to each, and which may.
+
+    Tests that are equal share both, wherever they stand.
+    """
+    return object(), object()
 
 
-def _may_pass(sums: str) -> str:
-    """Return the key of `Units.cache` for the indices of the units that may pass what these sums count."""
-    return sys.intern(f"may be {sums}")  # kilobytes, which are so compared by where they lie
+def _what_is_counted(test: Test) -> Test:
+    """Return the test that units nearby must pass, whether it is written there or named."""
+    match: Test = test.value.match
+    return match.value if match.key == "use" else match
 
 
-def counted(test: Test | None) -> dict[str, Scan]:
+def counted(test: Test | None) -> dict[object, Scan]:
     """Return how the units that a test counts nearby are found, by the key under which `Units.cache` is to have their indices.
 
     Nothing for what any unit may pass.
     """
     nearby = [inner for inner in inner_tests(test) if isinstance(inner.value, Nearby)]
-    scans = {_may_pass(_sums_of(inner)): scan_of(inner.value.match) for inner in nearby}
+    scans = {_keys(_what_is_counted(inner))[1]: scan_of(inner.value.match) for inner in nearby}
     return {key: scan for key, scan in scans.items() if scan is not None}
 
 
@@ -229,8 +233,7 @@ def _nearby(test: Test) -> Check:
     inner = compile_test(nearby.match)
     key, low, high, share = test.key, nearby.count.low, nearby.count.high, nearby.count.share
     above, below = key != "below", key != "above"
-    sums = _sums_of(test)  # every unit is asked once a snapshot
-    maybe = _may_pass(sums)
+    sums, maybe = _keys(_what_is_counted(test))  # every unit is asked once a snapshot
 
     def passed_until(units: Units, end: int) -> list[int]:
         """Return the sums, known at least for the units before `end`."""

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from cleaner.matching.phrases import Owner, PhraseIndex, index_phrases, phrases_for_scan
+from cleaner.matching.index import Owner, PhraseIndex, index_phrases
+from cleaner.matching.phrase_pattern import phrase_pattern
 from cleaner.matching.units import Kind, Units
 from cleaner.rules.clues import Scan, is_tied, openings, widened
 from cleaner.rules.model import Test
@@ -177,7 +178,7 @@ def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
     for key in ("has", "ends"):  # those of all tests together: it is enough to know that there is one
         phrases = {phrase.text: phrase for test in tests if test.key == key for phrase in test.value}
         if phrases:
-            patterns.append(phrases_for_scan(key, tuple(phrases.values()), whole=False))
+            patterns.append(phrase_pattern(key, tuple(phrases.values()), whole=False))
     if not patterns:
         return []
     # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters, unless it
@@ -245,7 +246,7 @@ def _set_of(owners: Mapping[tuple[str, bool], Sequence[Owner]]) -> _Patterns:
 def _pattern(test: Test) -> str:
     if test.key == "regex":
         return widened(test) or ""
-    return phrases_for_scan(test.key, test.value)
+    return phrase_pattern(test.key, test.value)
 
 
 def _scoped(pattern: str) -> str:
