@@ -211,10 +211,10 @@ class _Look:
                 passed, failure = _first_failure(compiled.match, units, index)
                 yield Verdict(rule, step.phase, "failed", failure, tuple(passed))
                 continue
-            held = self.told(hit, rule)
+            held = self.evidence_text(hit, rule)
             exception = compiled.unless.run(units, index) if compiled.unless is not None else None
             if exception is not None:
-                detail = self.told(exception) or written(compiled.rule.unless)
+                detail = self.evidence_text(exception) or written(compiled.rule.unless)
                 yield Verdict(rule, step.phase, "unless", f"{held}; but {detail}" if held else detail)
             elif rule.action == "keep" and rule.run is None:
                 yield Verdict(rule, step.phase, "kept", held)
@@ -229,7 +229,7 @@ class _Look:
     def _of_wishes(self, rule: Rule, wanted: list[Any]) -> Verdict:
         """Return the verdict of a rule that wanted to change the line."""
         step, wish = self.step, wanted[0]
-        evidence = self.told(wish.evidence, rule)
+        evidence = self.evidence_text(wish.evidence, rule)
         if wish.lines is not None and wish.lines[0] < wish.lines[1]:
             first, last = (self.line(wish.start), self.line(max(wish.start, wish.end - 1)))
             evidence += f"{', ' if evidence else ''}with lines {first} to {last}"
@@ -250,21 +250,19 @@ class _Look:
         """Return the number, from 1, of the original's line at an offset of the snapshot."""
         return bisect_right(self.lines.starts, self.moved.to_original(offset), hi=len(self.lines.texts))
 
-    def told(self, evidence: Mapping[str, Any], rule: Rule | None = None) -> str:
+    def evidence_text(self, evidence: Mapping[str, Any], rule: Rule | None = None) -> str:
         """Return evidence as one line of text; a repetition is told by the line that it repeats."""
         pieces = []
         # As the rule has them, and not in the order in which they were tried.
-        written = [test.key for test in inner_tests(rule.match if rule else None)]
-        known = sorted(
-            evidence.items(), key=lambda item: written.index(item[0]) if item[0] in written else len(written)
-        )
+        order = [test.key for test in inner_tests(rule.match if rule else None)]
+        known = sorted(evidence.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order))
         for key, value in known:
             if key == "run":
                 continue
             if key == DUPLICATE_OF:
                 pieces.append(f"repeats line {self.line(value)}")
             elif isinstance(value, Mapping):
-                pieces.append(f"{key} line has {self.told(value)}")
+                pieces.append(f"{key} line has {self.evidence_text(value)}")
             elif isinstance(value, bool):
                 pieces.append(f"{key}: {str(value).lower()}")
             elif isinstance(value, float):

@@ -82,9 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141  # nobody reads on: what a program gets that a closed pipe stops
     except OSError as error:
         from cleaner.cli.common import shown
-        from cleaner.corpus.streams import told
+        from cleaner.corpus.streams import error_message
 
-        click.echo(f"Error: {shown(told(error))}", err=True)
+        click.echo(f"Error: {shown(error_message(error))}", err=True)
         return 1
     except ValueError as error:
         from cleaner.cli.common import print_problems, shown

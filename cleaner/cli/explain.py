@@ -86,18 +86,18 @@ def explain(
         return 1
     cleaner = load_cleaner(config, packs)
     try:
-        told = explain_text(cleaner, one.text, url=one.url, language=one.language or language)
+        explanation = explain_text(cleaner, one.text, url=one.url, language=one.language or language)
     except TimeoutError as error:
         click.echo(f"{one.name}: timeout: {error}; the document would stay as it is", err=True)
         return 1
-    count = len(told.lines.texts)
+    count = len(explanation.lines.texts)
     if line is not None and not 1 <= line <= count:
         raise click.UsageError(f"{one.name} has no line {line}: it has {plural(count, 'line')}.")
     plain = is_plain(color)
     if line is not None:
-        page(["\n".join(line_report(one.name, told, line, every, plain))], plain, pager=not no_pager)
+        page(["\n".join(line_report(one.name, explanation, line, every, plain))], plain, pager=not no_pager)
         return 0
-    page(file_report(one.name, told, every, plain), plain, pager=not no_pager)
+    page(file_report(one.name, explanation, every, plain), plain, pager=not no_pager)
     return 0
 
 
@@ -140,15 +140,15 @@ def split_target(target: str) -> tuple[str, str | None, int | None]:
     raise click.UsageError(f"{shown(name)}: {what}.")
 
 
-def file_report(name: str, told: Explanation, every: bool, plain: bool) -> Iterator[str]:
+def file_report(name: str, explanation: Explanation, every: bool, plain: bool) -> Iterator[str]:
     """Yield the report on each line that changed, and the summary."""
-    fates = {line: told.fate(line) for line in told.changed()}
+    fates = {line: explanation.fate(line) for line in explanation.changed()}
     for line in fates:
-        if told.lines.texts[line - 1].strip():
-            yield "\n".join([*line_report(name, told, line, every, plain, notes=False), ""])
-    blank = sum(1 for line in fates if not told.lines.texts[line - 1].strip())
+        if explanation.lines.texts[line - 1].strip():
+            yield "\n".join([*line_report(name, explanation, line, every, plain, notes=False), ""])
+    blank = sum(1 for line in fates if not explanation.lines.texts[line - 1].strip())
     rules = Counter(rule for fate in fates.values() for rule in fate.rules)
-    head = f"=== {len(fates):,} of {plural(len(told.lines.texts), 'line')} of {name} would change"
+    head = f"=== {len(fates):,} of {plural(len(explanation.lines.texts), 'line')} of {name} would change"
     head += f", {blank:,} of them blank" if blank else ""
     yield style(head, plain, bold=True)
     if rules:
@@ -157,18 +157,18 @@ def file_report(name: str, told: Explanation, every: bool, plain: bool) -> Itera
             for rule, count in sorted(rules.items(), key=lambda item: (-item[1], item[0]))
         ]
         yield from aligned([("    rule", "lines"), *rows], right=(1,))
-    yield from notes_on(told, plain)
+    yield from notes_on(explanation, plain)
 
 
-def notes_on(told: Explanation, plain: bool) -> Iterator[str]:
+def notes_on(explanation: Explanation, plain: bool) -> Iterator[str]:
     """Yield what holds for the whole document: flags, and rules that stood aside."""
-    for flag in told.result.flags:
+    for flag in explanation.result.flags:
         name = f"{flag.name} ({flag.rule})" if flag.rule and flag.rule != flag.name else flag.name
         yield style(f"flag {shown(name)}: {shown(flag.detail)}", plain, bold=True)
-    if told.taken_back:
-        yield "The guard took every removal back; without it, the rules would have done what is told here."
-    if told.elsewhere:
-        rules = "1 rule stood" if told.elsewhere == 1 else f"{told.elsewhere:,} rules stood"
+    if explanation.taken_back:
+        yield "The guard took every removal back; without it, the rules would have done what is shown here."
+    if explanation.elsewhere:
+        rules = "1 rule stood" if explanation.elsewhere == 1 else f"{explanation.elsewhere:,} rules stood"
         yield f"{rules} aside: for a language (see --language) or site that this is not known to be of"
 
 
@@ -182,16 +182,18 @@ _WORDS = {
 _ACTIONS = {"drop": "removes", "replace": "replaces", "fix": "repairs", "flag": "flags", "keep": "protects"}
 
 
-def line_report(name: str, told: Explanation, line: int, every: bool, plain: bool, notes: bool = True) -> Iterator[str]:
+def line_report(
+    name: str, explanation: Explanation, line: int, every: bool, plain: bool, notes: bool = True
+) -> Iterator[str]:
     """Yield the report on one line."""
-    text = told.lines.texts[line - 1]
-    fate = told.fate(line)
+    text = explanation.lines.texts[line - 1]
+    fate = explanation.fate(line)
     yield (style(f"{name}:{line}:", plain, bold=True) + f" {shown(clip(text, _LONGEST_LINE)) or '(blank)'}")
-    verdicts = told.verdicts(line)
+    verdicts = explanation.verdicts(line)
     names = ", ".join(style(shown(rule), plain, fg=colour_of(rule)) for rule in fate.rules)
     if fate.kind == "kept":
         changed = next((verdict for verdict in verdicts if verdict.outcome == "kept"), None)
-        if told.taken_back and any(verdict.outcome == "changed" for verdict in verdicts):
+        if explanation.taken_back and any(verdict.outcome == "changed" for verdict in verdicts):
             yield "  stays: the document guard took all removals back"
         else:
             yield f"  stays: {shown(changed.rule.name)} protects it" if changed else "  stays"
@@ -199,19 +201,19 @@ def line_report(name: str, told: Explanation, line: int, every: bool, plain: boo
         yield f"  goes: {names}" + ("" if text.strip() else ", with the text beside it")
     else:
         yield f"  becomes: {shown(clip(fate.after, _LONGEST_LINE))}  [{names}]"
-    told_of = [verdict for verdict in verdicts if every or verdict.outcome != "failed" or verdict.passed]
-    rows = [("    " + shown(verdict.rule.name), word_for(verdict), detail_of(verdict)) for verdict in told_of]
-    for verdict, row in zip(told_of, aligned(rows) if rows else (), strict=True):
+    shown_of = [verdict for verdict in verdicts if every or verdict.outcome != "failed" or verdict.passed]
+    rows = [("    " + shown(verdict.rule.name), word_for(verdict), detail_of(verdict)) for verdict in shown_of]
+    for verdict, row in zip(shown_of, aligned(rows) if rows else (), strict=True):
         yield row if verdict.outcome == "failed" else style(row, plain, fg=colour_of(verdict.rule.name))
-    others = len(verdicts) - len(told_of)
+    others = len(verdicts) - len(shown_of)
     if others:
-        rest = plural(others, "other rule" if told_of else "rule")
+        rest = plural(others, "other rule" if shown_of else "rule")
         yield f"    {rest} failed at the first test (--all shows them)"
-    unseen = told.unseen(line)
+    unseen = explanation.unseen(line)
     if unseen:
         yield f"    {plural(unseen, 'rule')} would have come later and never saw it"
     if notes:
-        yield from notes_on(told, plain)
+        yield from notes_on(explanation, plain)
 
 
 def word_for(verdict: Verdict) -> str:

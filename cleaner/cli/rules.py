@@ -207,8 +207,8 @@ def test(files: tuple[str, ...], wanted: tuple[str, ...], color: str) -> int:
             click.echo(line, color=not plain)
         click.echo()
     count = sum(len(rule.examples) for _, rule in chosen)
-    told = f"{plural(count, 'example')} of {plural(len(chosen), 'rule')} in {time.perf_counter() - start:.1f} s"
-    click.echo(f"{told}: {f'{len(failures):,} failed' if failures else 'all hold'}")
+    ran = f"{plural(count, 'example')} of {plural(len(chosen), 'rule')} in {time.perf_counter() - start:.1f} s"
+    click.echo(f"{ran}: {f'{len(failures):,} failed' if failures else 'all hold'}")
     return 1 if failures else 0
 
 
@@ -270,8 +270,8 @@ def list_rules(
     if as_json:
         import json
 
-        told = [described_rule(rule, rule.name in running) for rule in chosen]
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        described = [described_rule(rule, rule.name in running) for rule in chosen]
+        click.echo(json.dumps(described, ensure_ascii=False, indent=2))
         return 0
     if not chosen:
         click.echo(f"none of {plural(len(resolved.rules), 'rule')} is like that", err=True)

@@ -163,8 +163,8 @@ def run(
     for name in done.textless[:SHOWN_FAILURES]:
         click.echo(f"{shown(name)}: no record has text in `{shown(fields.text)}`", err=True)
     if done.without_text:
-        told = plural(done.without_text, "record")
-        click.echo(f"{told} without text in `{shown(fields.text)}`, copied as they are", err=True)
+        records = plural(done.without_text, "record")
+        click.echo(f"{records} without text in `{shown(fields.text)}`, copied as they are", err=True)
     return 1 if done.errors else 0
 
 
@@ -210,11 +210,11 @@ def overrides_hold(config: str, resolved: Resolved) -> bool:
     for failure in failures:
         click.echo("\n".join(failure_lines(failure, plain=True)), err=True)
     if failures:
-        told = plural(len(failures), "example")
+        examples = plural(len(failures), "example")
         ending = "no longer holds" if len(failures) == 1 else "no longer hold"
         hint = "where the change is meant, give the rule `examples` of its own in the same override"
         click.echo(
-            f"Error: {shown(config)} changes rules so that {told} {ending}; nothing was cleaned; {hint}.", err=True
+            f"Error: {shown(config)} changes rules so that {examples} {ending}; nothing was cleaned; {hint}.", err=True
         )
     return not failures
 
@@ -304,8 +304,8 @@ def print_summary(summary: Summary) -> None:
         for column in ("documents", "characters", "removed"):
             sources.add_column(column, justify="right")
         for name, (documents, chars, gone) in list(summary.sources.items())[:SHOWN_SOURCES]:
-            told = Text(shown(name) or "(others)")
-            sources.add_row(told, Text(f"{documents:,}"), Text(f"{chars:,}"), Text(f"{gone:,}"))
+            source = Text(shown(name) or "(others)")
+            sources.add_row(source, Text(f"{documents:,}"), Text(f"{chars:,}"), Text(f"{gone:,}"))
         console.print(sources)
 
 

@@ -255,7 +255,7 @@ def _run(
     profile: bool,
 ) -> Summary:
     codec = audit_codec()
-    header = run_row(cleaner.configuration, _told(options, codec))
+    header = run_row(cleaner.configuration, _settings(options, codec))
     try:
         old, finished = begin(out, header)
     except AuditError as error:
@@ -309,10 +309,9 @@ def _run(
     return _summary(ordered, found, progress, reused=reused)
 
 
-def _told(options: Options, codec: str) -> dict[str, object]:
-    told: dict[str, object] = dict(dataclasses.asdict(options.fields))
+def _settings(options: Options, codec: str) -> dict[str, object]:
     return {
-        "fields": told,
+        "fields": dataclasses.asdict(options.fields),
         "language": options.language,
         "task_bytes": options.task_bytes,
         "quarantine": options.quarantine,
@@ -481,9 +480,9 @@ def _summary(rows: Sequence[TaskRow], found: Found, progress: _Progress, *, reus
             hits[rule] += one
             removed[rule] += two
         for source, counts in row.sources.items():
-            told = sources.setdefault(source, [0, 0, 0])
+            sums = sources.setdefault(source, [0, 0, 0])
             for place, count in enumerate(counts):
-                told[place] += count
+                sums[place] += count
     ranked = sorted(sources.items(), key=lambda item: (-item[1][2], -item[1][1], item[0]))
     textless = {file.name: None for row in rows for file in row.files if file.textless}
     for row in rows:
@@ -626,9 +625,9 @@ def _parts(out: str, journal: Journal) -> list[Part]:
 
 
 def _fields(journal: Journal) -> Fields:
-    told = journal.header.options.get("fields") if journal.header else None
+    fields = journal.header.options.get("fields") if journal.header else None
     try:
-        return Fields(**told) if isinstance(told, dict) else Fields()
+        return Fields(**fields) if isinstance(fields, dict) else Fields()
     except TypeError:
         return Fields()
 

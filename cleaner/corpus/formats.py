@@ -383,36 +383,30 @@ _CSV_FIELDS = {
 
 def _read_csv(source: Input) -> Iterator[Record]:
     """Read records of the first one's shape: RFC 4180, with the delimiter that the names of the fields show."""
-    names: list[str] = []
-    delimiter = b","
-    unnamed = ""  # why the names cannot be read, and so no record
+    head: _Head | None = None
     if source.start:
         source.handle.seek(0)
         above = Input(source.handle, source.codec, source.fields)
-        for head in filter(_is_filled, _csv_lines(above)):
-            names, delimiter, unnamed = _csv_head(head.raw)
-            break
+        first = next(filter(_is_filled, _csv_lines(above)), None)
+        head = _csv_head(first.raw) if first else None
     for record in _csv_lines(source):
         if not _is_filled(record):
             yield record
             continue
         raw = record.raw
-        if unnamed:
-            yield Record(record.place, None, raw, problem=unnamed)
+        if head is None or head.problem:
+            head = head or _csv_head(raw)
+            yield Record(record.place, None, raw, problem=head.problem)
             continue
-        if not names:
-            names, delimiter, unnamed = _csv_head(raw)
-            yield Record(record.place, None, raw, problem=unnamed)
-            continue
-        spans = _csv_spans(raw, delimiter, 0)
+        spans = _csv_spans(raw, head.delimiter, 0)
         try:
-            if len(spans) != len(names):
-                raise ValueError(f"{len(spans)} fields where there are {len(names)} names")
+            if len(spans) != len(head.names):
+                raise ValueError(f"{len(spans)} fields where there are {len(head.names)} names")
             if any(_is_torn(raw[start:end]) for start, end in spans):
                 raise ValueError("a quote stands inside a field")
             values = {
                 name: (_csv_value(raw[start:end]), (start, end))
-                for name, (start, end) in zip(names, spans, strict=True)
+                for name, (start, end) in zip(head.names, spans, strict=True)
                 if name in (source.fields.text, source.fields.id, source.fields.url, source.fields.language)
             }
         except ValueError as error:
@@ -435,15 +429,23 @@ def _is_filled(record: Record) -> bool:
     return not record.problem and not record.lost and bool(record.raw.strip())
 
 
-def _csv_head(raw: bytes) -> tuple[list[str], bytes, str]:
-    """Return the names of the fields, what stands between them, and what is wrong with them."""
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The names of the fields, what stands between them, and, if they cannot be read, `problem`: then no record can."""
+
+    names: tuple[str, ...]
+    delimiter: bytes
+    problem: str = ""
+
+
+def _csv_head(raw: bytes) -> _Head:
     mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
     line = raw.partition(b"\n")[0]
     delimiter = max((b",", b"\t", b";"), key=line.count)
     try:
-        return [_csv_value(raw[start:end]) for start, end in _csv_spans(raw, delimiter, mark)], delimiter, ""
+        return _Head(tuple(_csv_value(raw[start:end]) for start, end in _csv_spans(raw, delimiter, mark)), delimiter)
     except UnicodeDecodeError as error:
-        return [], delimiter, f"the names of the fields are not UTF-8 ({error.reason}): convert the file"
+        return _Head((), delimiter, f"the names of the fields are not UTF-8 ({error.reason}): convert the file")
 
 
 def _csv_starts(source: Iterator[bytes]) -> Iterator[int]:

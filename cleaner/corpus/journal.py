@@ -329,10 +329,10 @@ def _compare(out: str, old: RunRow, new: RunRow) -> None:
 
 
 def _change(name: str, before: object, now: object) -> str:
-    def told(value: object) -> object:
+    def shown(value: object) -> object:
         return ("on" if value else "off") if isinstance(value, bool) else "not given" if value is None else value
 
-    return f"{name} {told(before)}, now {told(now)}"
+    return f"{name} {shown(before)}, now {shown(now)}"
 
 
 @contextmanager

@@ -68,8 +68,8 @@ class Task:
     key: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        told = [[file.name, file.size, file.stamp] for file in self.files]
-        key = hashlib.sha256(repr((told, self.start, self.end)).encode()).hexdigest()[:24]
+        seen = [[file.name, file.size, file.stamp] for file in self.files]
+        key = hashlib.sha256(repr((seen, self.start, self.end)).encode()).hexdigest()[:24]
         object.__setattr__(self, "key", key)
 
 

@@ -127,7 +127,7 @@ class _Worker:
 @dataclass(slots=True)
 class _Pool:
     size: int
-    told: bytes  # the context, pickled
+    context: bytes  # pickled
     workers: list[_Worker] = field(default_factory=list)
 
 
@@ -175,7 +175,7 @@ def _hand_out(pool: _Pool, todo: deque[Job]) -> None:
     for worker in started:
         # It is more than a pipe holds, so that this waits for one that has yet to begin to read; all others begin meanwhile.
         with suppress(OSError):  # it died; that is seen at once
-            worker.connection.send_bytes(pool.told)
+            worker.connection.send_bytes(pool.context)
     idle += started
     for worker in idle[: len(todo)]:
         job = todo.popleft()

@@ -14,7 +14,7 @@ from cleaner.corpus.formats import Format, format_of
 from cleaner.corpus.journal import TaskRow
 from cleaner.corpus.records import Fields, Input, Record
 from cleaner.corpus.store import joined, make_folder, open_read, write_whole
-from cleaner.corpus.streams import Damage, Sink, blocks, lines, open_sink, split_name, told
+from cleaner.corpus.streams import Damage, Sink, blocks, error_message, lines, open_sink, split_name
 
 __all__ = ["Check", "Part", "audit_rows", "pairs", "restore_part", "restored_part", "verify_part"]
 
@@ -80,7 +80,7 @@ def pairs(part: Part, check: Check) -> Iterator[tuple[str, Record, Entry | None]
     A record without a document has no entry. Raises `AuditError` where the two do not go together, or the audit
     is damaged.
     """
-    told = (
+    sound = (
         (file, entry)
         for file, entry in entries(part)
         if entry.document is None or all(flag.name != "corrupt" for flag in entry.document.flags)
@@ -94,7 +94,7 @@ def pairs(part: Part, check: Check) -> Iterator[tuple[str, Record, Entry | None]
                 if not record.is_document:
                     yield written.name, record, None
                     continue
-                file, entry = next(told, ("", None))
+                file, entry = next(sound, ("", None))
                 if entry is None or file != written.name:
                     raise AuditError(f"{written.name}#{record.place}: has no row in the audit")
                 if entry.problems or entry.document is None:
@@ -103,7 +103,7 @@ def pairs(part: Part, check: Check) -> Iterator[tuple[str, Record, Entry | None]
         finally:
             for close in pair.close:
                 close()
-    if (rest := next(told, None)) is not None:
+    if (rest := next(sound, None)) is not None:
         raise AuditError(f"{rest[1].name}: its record is missing in the clean file")
 
 
@@ -135,7 +135,7 @@ def verify_part(part: Part, check: Check) -> list[str]:
         for name, problem in _verify(part, check):
             problems.append(f"{name or 'the audit'}: {problem}")
     except (AuditError, OSError) as error:
-        problems.append(f"the audit: {told(error)}")
+        problems.append(f"the audit: {error_message(error)}")
     return problems
 
 
@@ -144,12 +144,12 @@ def _verify(part: Part, check: Check) -> Iterator[tuple[str, str]]:
     done: set[str] = set()
     pair: _Pair | None = None
     documents = 0
-    told = False
+    reported = False
     for file, entry in entries(part):
         documents += 1
         if entry.document is None and not file:
             yield from ((entry.name, problem) for problem in entry.problems)
-            told = True
+            reported = True
             continue
         if not file:
             yield entry.name, "not a name of a file in the output"
@@ -176,17 +176,17 @@ def _verify(part: Part, check: Check) -> Iterator[tuple[str, str]]:
                 yield file, "the original is missing"
         lost = entry.document is not None and any(flag.name == "corrupt" for flag in entry.document.flags)
         for problem in _verify_next(pair, entry, check, lost):
-            told = True
+            reported = True
             yield entry.name or pair.name, problem
     if pair is not None:
         yield from _ended(pair)
     for name in written:
         if name not in done and (format_of(name).single or (documents == 0 and part.row.documents)):
-            told = True
+            reported = True
             yield name, "the audit has no row for this file"
-    if not told and documents != part.row.documents:
+    if not reported and documents != part.row.documents:
         yield "", f"it has {documents} documents of a task that had {part.row.documents}"
-    if not told:
+    if not reported:
         yield from _digest_problems(part, check)
 
 
@@ -313,7 +313,7 @@ def restore_part(part: Part, check: Check, to: str) -> list[str]:
                     current.end()
                 current = _Restoring(part, check, _open(part, row.name, check, originals=False), to)
     except (AuditError, OSError) as error:
-        problems.append(f"the audit: {told(error)}")
+        problems.append(f"the audit: {error_message(error)}")
     if current is not None:
         current.end()
     return problems

@@ -18,12 +18,12 @@ __all__ = [
     "Line",
     "Sink",
     "blocks",
+    "error_message",
     "has_members",
     "lines",
     "members",
     "open_sink",
     "split_name",
-    "told",
 ]
 
 # Bytes of a document with its record; what is longer is copied in pieces, so that no input can fill the memory. The
@@ -37,7 +37,7 @@ class InputError(ValueError):
     """The inputs or the output cannot be used as asked; the message says what to do."""
 
 
-def told(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """Return an error of the system without its number: ``out/part.jsonl.zst: No such file or directory``."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"

@@ -95,9 +95,9 @@ class _Tally:
         self.edits += len(rows.edits)
         self.chars += document.chars
         self.clean_chars += document.clean_chars
-        told = self.sources.setdefault(source, [0, 0, 0])
+        counts = self.sources.setdefault(source, [0, 0, 0])
         for place, value in enumerate((1, document.chars, document.chars - document.clean_chars)):
-            told[place] += value
+            counts[place] += value
         self.known.update(name for name in KNOWN if getattr(document, name) is not None)
         for edit in rows.edits:
             self.hits.update(dict.fromkeys(edit.rules, 1))
@@ -109,12 +109,12 @@ class _Tally:
 
     def top_sources(self) -> dict[str, tuple[int, int, int]]:
         ranked = sorted(self.sources.items(), key=lambda item: (-item[1][2], -item[1][1], item[0]))
-        told = {name: (one, two, three) for name, (one, two, three) in ranked[:SOURCES]}
+        top = {name: (one, two, three) for name, (one, two, three) in ranked[:SOURCES]}
         rest = [counts for _, counts in ranked[SOURCES:]]
         if rest:
             one, two, three = (sum(counts[place] for counts in rest) for place in range(3))
-            told[""] = (one, two, three)
-        return told
+            top[""] = (one, two, three)
+        return top
 
 
 def _sayable(text: str) -> str:

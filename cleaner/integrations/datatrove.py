@@ -132,15 +132,15 @@ class CleanText(PipelineStep):  # type: ignore[misc]  # datatrove has no types
 
     def _clean(self, cleaner: Cleaner, document: Document, place: int) -> DocumentRows:
         """Clean a document in place; return its rows."""
-        told = document.metadata
+        metadata = document.metadata
         record = Record(
             place,
             document.text,
             id=str(document.id),
-            url=_word(told.get(self.url_key)),
-            language=_word(told.get(self.language_key)),
+            url=_word(metadata.get(self.url_key)),
+            language=_word(metadata.get(self.language_key)),
         )
-        source = _word(told.get("file_path")) or ""
+        source = _word(metadata.get("file_path")) or ""
         text, rows = clean_record(cleaner, record, str(document.id), source, self.language)
         if text is not None:
             document.text = text

@@ -118,9 +118,9 @@ def _read(value: Any) -> Any:
         return tuple(_read(item) for item in value)
     if not isinstance(value, dict) or "" not in value:
         return value
-    told = {name: _read(inner) for name, inner in value.items() if name}
+    values = {name: _read(inner) for name, inner in value.items() if name}
     if value[""] == "Phrase":
-        return folded_phrase(told["text"], told.get("language"))
+        return folded_phrase(values["text"], values.get("language"))
     of = TYPES[value[""]]
     required = (item.name for item in fields(of) if item.default is MISSING and item.default_factory is MISSING)
-    return of(**{name: _LEFT_OUT[name] for name in required if name not in told}, **told)
+    return of(**{name: _LEFT_OUT[name] for name in required if name not in values}, **values)

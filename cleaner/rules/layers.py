@@ -183,8 +183,8 @@ def load_test(text: str, file: str = "<test>") -> Test:
     if node is None or node.kind == "scalar":
         if not problems.found:
             word = text.strip()[:40]
-            told = f"; write `is: {word}` or `has: {word}` for a phrase" if node and node.tag == "str" else ""
-            problems.add(Place(file, 1, 1), f"expected a test such as `is: share this` or `words: 3..18`{told}")
+            hint = f"; write `is: {word}` or `has: {word}` for a phrase" if node and node.tag == "str" else ""
+            problems.add(Place(file, 1, 1), f"expected a test such as `is: share this` or `words: 3..18`{hint}")
         raise RuleError(problems.found)
     defined: dict[str, Mapping[str, Node]] = {}
     if "$" in text:
