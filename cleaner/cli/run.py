@@ -22,8 +22,9 @@ from cleaner.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from cleaner.corpus.batch import Failure, Step, Summary
+    from cleaner.corpus.batch import Failure, Options, Step, Summary
     from cleaner.corpus.records import Fields
+    from cleaner.engine import Cleaner
     from cleaner.rules.layers import Resolved
 
 __all__ = ["restore", "run", "verify"]
@@ -118,15 +119,7 @@ def run(
     else:
         cleaner = Cleaner(*packs)
     if piped:
-        suffix = ".jsonl" if kind == "jsonl" else ".txt"
-        streamed = batch.stream(cleaner, sys.stdin.buffer, sys.stdout.buffer, suffix, options)
-        print_failures(streamed.failed, len(streamed.failed))
-        hint_encoding({failure.flag for failure in streamed.failed}, fields)
-        hint_fields(fields, streamed.known, streamed.texts)
-        if streamed.without_text and not streamed.texts:
-            click.echo(no_text(fields), err=True)
-            return 1
-        return 1 if streamed.failed else 0
+        return clean_pipe(cleaner, kind, options)
     with progress(quiet) as on_progress:
         if out is None or dry_run or sample:
             done = batch.rehearse(
@@ -141,31 +134,61 @@ def run(
             except KeyboardInterrupt:
                 click.echo(f"{shown(out)} is not finished; the same command goes on with it", err=True)
                 raise
-    print_failures(done.failed, done.errors)
-    hint_encoding(done.flags, fields)
-    hint_fields(fields, done.known, done.documents)
     if summary is not None:
         import json
 
         with open(summary, "w", encoding="utf-8") as handle:
             json.dump(done.as_json(), handle, indent=1)
             handle.write("\n")
+    print_outcome(done, fields, quiet=quiet)
+    if profile:
+        print_profile(done)
+    print_textless(done, fields)
+    return 1 if done.errors or not has_text(done) else 0
+
+
+def clean_pipe(cleaner: Cleaner, kind: str | None, options: Options) -> int:
+    """Clean standard input to standard output; return the exit code."""
+    from cleaner.corpus import batch
+
+    suffix = ".jsonl" if kind == "jsonl" else ".txt"
+    done = batch.stream(cleaner, sys.stdin.buffer, sys.stdout.buffer, suffix, options)
+    print_failures(done.failed, len(done.failed))
+    hint_encoding({failure.flag for failure in done.failed}, options.fields)
+    hint_fields(options.fields, done.known, done.texts)
+    if done.without_text and not done.texts:
+        click.echo(no_text(options.fields), err=True)
+        return 1
+    return 1 if done.failed else 0
+
+
+def print_outcome(done: Summary, fields: Fields, *, quiet: bool) -> None:
+    """Print how a run went, and what the user should know of it."""
+    print_failures(done.failed, done.errors)
+    hint_encoding(done.flags, fields)
+    hint_fields(fields, done.known, done.documents)
     if not quiet:
         for skip in done.skipped:
             if not skip.error:
                 click.echo(f"{shown(skip.path)}: skipped: {shown(skip.reason)}", err=True)
         print_summary(done)
-    if profile:
-        print_profile(done)
-    if done.without_text and done.documents == done.flags.get("malformed", 0):
+
+
+def has_text(done: Summary) -> bool:
+    """Tell whether a run found text, or at least no record without one."""
+    return not done.without_text or done.documents != done.flags.get("malformed", 0)
+
+
+def print_textless(done: Summary, fields: Fields) -> None:
+    """Say where records have no text in the field that should hold it."""
+    if not has_text(done):
         click.echo(no_text(fields), err=True)
-        return 1
+        return
     for name in done.textless[:SHOWN_FAILURES]:
         click.echo(f"{shown(name)}: no record has text in `{shown(fields.text)}`", err=True)
     if done.without_text:
         records = plural(done.without_text, "record")
         click.echo(f"{records} without text in `{shown(fields.text)}`, copied as they are", err=True)
-    return 1 if done.errors else 0
 
 
 def print_failures(failed: Sequence[Failure], errors: int) -> None:
