@@ -606,6 +606,21 @@ def test_a_profile_tells_stages_and_rules(work: Path) -> None:
     assert call(*RUN, "--profile", "-q", cwd=work)[1] == "nothing was cleaned, so no time was spent\n"
 
 
+def test_a_summary_counts_what_is_known_of_documents(work: Path) -> None:
+    rows = (
+        b'{"text": "a", "id": "1", "url": "https://example.org/", "language": "en"}\n{"text": "b", "id": "2"}\n{"te\n'
+    )
+    (work / "a.jsonl").write_bytes(rows)
+    for more in (["-o", "out"], ["--dry-run"]):
+        code, _, _ = call("run", "a.jsonl", *more, "--config", "t.yaml", "--summary", "s.json", "-q", cwd=work)
+        summary = json.loads((work / "s.json").read_bytes())
+        assert (code, summary["known"], summary["flags"]) == (
+            1,
+            {"id": 2, "url": 1, "language": 1},
+            {"malformed": 1},
+        )
+
+
 def test_a_rehearsal_writes_nothing_but_the_summary(work: Path) -> None:
     before = sorted(str(path) for path in work.rglob("*"))
     for arguments in (["--dry-run"], ["--sample", "1"], ["--sample", "100"]):

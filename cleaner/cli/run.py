@@ -137,9 +137,9 @@ def run(
     if summary is not None:
         import json
 
+        content = json.dumps(done.as_json(), indent=1)
         with open(summary, "w", encoding="utf-8") as handle:
-            json.dump(done.as_json(), handle, indent=1)
-            handle.write("\n")
+            handle.write(content + "\n")
     print_outcome(done, fields, quiet=quiet)
     if profile:
         print_profile(done)

@@ -497,7 +497,7 @@ def _summary(rows: Sequence[TaskRow], found: Found, progress: _Progress, *, reus
         clean_chars=sum(row.clean_chars for row in rows),
         without_text=sum(row.without_text for row in rows),
         textless=tuple(textless),
-        known=known,
+        known=dict(known),
         bytes=sum(source.size for source in found.sources),
         clean_bytes=sum(row.clean_bytes for row in rows),
         audit_bytes=sum(row.audit_bytes for row in rows),
@@ -605,7 +605,7 @@ def stream(cleaner: Cleaner, reading: BinaryIO, writing: BinaryIO, suffix: str, 
         writing.flush()
     writer.close()
     writing.flush()
-    return Streamed(tuple(failed), texts, without_text, known)
+    return Streamed(tuple(failed), texts, without_text, dict(known))
 
 
 # ------------------------------------------------------------------ a finished run
