@@ -165,6 +165,17 @@ def test_what_is_not_utf8_is_told_with_its_place(cleaner: Cleaner, folder: Write
         assert failure.detail.startswith(f"not UTF-8 at byte {UNDECODABLE[failure.document]}: ")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_a_byte_order_mark_stays_where_it_tells_the_encoding(folder: Write, tmp_path: Path, encoding: str) -> None:
+    original = f"\ufeff{FIRST}\u200b\nShare\n{LAST}\n".encode(encoding)
+    inputs, out = folder({"a.txt": original}), tmp_path / "out"
+    batch.run(Cleaner("default"), [str(inputs)], str(out))
+    assert (out / "a.txt").read_bytes() == f"\ufeff{FIRST}\n{LAST}\n".encode(encoding)
+    assert batch.verify(str(out), [str(inputs)]) == []
+    assert batch.restore(str(out), str(tmp_path / "back")) == []
+    assert (tmp_path / "back" / "a.txt").read_bytes() == original
+
+
 @LINUX
 def test_any_name_comes_through(cleaner: Cleaner, tmp_path: Path) -> None:
     inputs = tmp_path / "in"

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from cleaner.audit import DocumentRow, DocumentRows, EditRow, FlagRow, document_rows, encode_row, unchanged_rows
@@ -46,6 +46,8 @@ __all__ = ["Done", "Mark", "clean_record", "clean_task", "lost_task"]
 FAILURES = 100  # that a task's row names; the audit has them all
 SOURCES = 100  # that a task's row counts apart
 KNOWN = ("id", "url", "language")  # what a document may say of itself
+_MARK = "\ufeff"
+_MARKED = ("utf-16", "utf-32")  # encodings that are known by their mark
 TOGETHER = 64  # small documents, more or less, that are read, noted and written in a row
 
 _T = TypeVar("_T")
@@ -152,7 +154,11 @@ def clean_record(
     try:
         if broken:
             raise RuntimeError("the process that cleaned it died, twice")
-        result = cleaner(record.text, url=record.url, language=record.language or language)
+        known = {"url": record.url, "language": record.language or language}
+        if encoding.startswith(_MARKED) and record.text.startswith(_MARK):
+            result = _clean_behind_mark(cleaner, record.text, known)
+        else:
+            result = cleaner(record.text, **known)
         clean = result.text.encode(encoding, "surrogatepass") if result.edits else original
         return (
             result.text if result.edits else None,
@@ -161,6 +167,13 @@ def clean_record(
     except Exception as error:
         # Whatever it is, this document stays as it was and the run goes on.
         return None, _failed_rows(record, name, source, error)
+
+
+def _clean_behind_mark(cleaner: Callable[..., Result], text: str, known: Mapping[str, str | None]) -> Result:
+    """Clean a text but for its byte order mark, without which nobody could read the file."""
+    result = cleaner(text.removeprefix(_MARK), **known)
+    edits = [replace(edit, start=edit.start + 1, end=edit.end + 1) for edit in result.edits]
+    return replace(result, original=text, text=_MARK + result.text, edits=tuple(edits))
 
 
 def _failed_rows(record: Record, name: str, source: str, error: Exception) -> DocumentRows:
