@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["primary_language"]
+__all__ = ["primary_language", "stated_language"]
 
 # What has two letters in ISO 639-1, by its three in ISO 639-3 and, where they are others, in ISO 639-2; the written forms
 # of Norwegian and the spoken ones of Chinese are one language here.
@@ -31,3 +31,12 @@ def primary_language(tag: str | None) -> str | None:
     if len(first) not in (2, 3) or first in ("und", "mul"):
         return None
     return _SHORTER.get(first, first)
+
+
+def stated_language(tag: str | None, otherwise: str | None) -> str | None:
+    """Return the language tag that a document has, or `otherwise` where that says no language.
+
+    >>> stated_language("pt-BR", "en"), stated_language("und", "en"), stated_language(None, "en")
+    ('pt-BR', 'en', 'en')
+    """
+    return otherwise if primary_language(tag) is None else tag

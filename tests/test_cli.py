@@ -560,6 +560,20 @@ def test_only_records_that_should_have_text_are_missed(work: Path) -> None:
     assert "without text" not in call(*arguments, cwd=work)[1]
 
 
+def test_a_language_is_that_of_documents_that_say_none(work: Path) -> None:
+    (work / "de.yaml").write_text(
+        "pack: p\nversion: 1.0.0\nabout: German only\nrules:\n  - id: share\n    about: A share label\n"
+        "    for: {language: de}\n    match: {is: teilen}\n"
+        "    examples: [{drop: Teilen, language: de}, {keep: Mitteilen, language: de}]\n"
+    )
+    goes = {None: True, "": True, "und": True, "German": True, "unknown": True, "de-AT": True, "en": False}
+    rows = [json.dumps({"text": "Sie ging nach Hause.\nTeilen\n", "language": tag}) for tag in goes]
+    (work / "a.jsonl").write_text("\n".join(rows) + "\n")
+    code, _, err = call("run", "a.jsonl", "-o", "out", "-q", "--config", "de.yaml", "--language", "de", cwd=work)
+    clean = [json.loads(row)["text"] for row in (work / "out" / "a.jsonl").read_text().splitlines()]
+    assert (code, err, {tag: "Teilen" not in text for tag, text in zip(goes, clean, strict=True)}) == (0, "", goes)
+
+
 def test_a_language_is_a_tag(work: Path) -> None:
     for command in ("run", "diff", "explain"):
         code, _, err = call(command, "in/a.txt", "--language", "english", cwd=work)

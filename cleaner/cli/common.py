@@ -74,7 +74,7 @@ def language_option(what: str) -> Callable[[Command], Command]:
     return click.option("--language", metavar="TAG", callback=check_language, help=what)
 
 
-known_language = language_option("Language that all documents are known to be in, e.g. en.")
+known_language = language_option("Language of the documents that do not say theirs, e.g. en.")
 
 
 def rules_options(command: Command) -> Command:

@@ -26,6 +26,7 @@ from cleaner.cli.common import (
     shown,
     style,
 )
+from cleaner.languages import stated_language
 
 if TYPE_CHECKING:
     from cleaner.corpus.records import Fields
@@ -89,7 +90,7 @@ def diff(
                 if one.text is None:
                     total.without_text += not one.problem
                     continue
-                result = cleaner(one.text, url=one.url, language=one.language or language)
+                result = cleaner(one.text, url=one.url, language=stated_language(one.language, language))
                 for flag in result.flags:
                     total.failed |= flag.error
                     problems.append(f"{one.name}: {flag.name}: {shown(flag.detail)}")

@@ -26,6 +26,7 @@ from cleaner.cli.common import (
     shown,
     style,
 )
+from cleaner.languages import stated_language
 
 if TYPE_CHECKING:
     from cleaner.corpus.records import Fields
@@ -86,7 +87,7 @@ def explain(
         return 1
     cleaner = load_cleaner(config, packs)
     try:
-        explanation = explain_text(cleaner, one.text, url=one.url, language=one.language or language)
+        explanation = explain_text(cleaner, one.text, url=one.url, language=stated_language(one.language, language))
     except TimeoutError as error:
         click.echo(f"{one.name}: timeout: {error}; the document would stay as it is", err=True)
         return 1

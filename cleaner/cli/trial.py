@@ -25,6 +25,7 @@ from cleaner.cli.common import (
     style,
     unknown_rule,
 )
+from cleaner.languages import stated_language
 
 if TYPE_CHECKING:
     from cleaner.cli.common import Piece
@@ -208,7 +209,7 @@ class Tally:
     def add(self, cleaner: Cleaner, piece: Piece, language: str | None) -> None:
         """Try the rule on one document. Raises `TimeoutError`."""
         text = piece.text or ""
-        steps = cleaner.trace(text, url=piece.url, language=piece.language or language)
+        steps = cleaner.trace(text, url=piece.url, language=stated_language(piece.language, language))
         wishes = [(step, wish) for step in steps for wish in step.chosen]
         self.documents += 1
         self.chars += len(text)

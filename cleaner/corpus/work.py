@@ -36,6 +36,7 @@ from cleaner.corpus.store import (
     write_small,
 )
 from cleaner.corpus.streams import Damage, open_sink, split_name
+from cleaner.languages import stated_language
 from cleaner.text import host_of
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def clean_record(
     try:
         if broken:
             raise RuntimeError("the process that cleaned it died, twice")
-        known = {"url": record.url, "language": record.language or language}
+        known = {"url": record.url, "language": stated_language(record.language, language)}
         if encoding.startswith(_MARKED) and record.text.startswith(_MARK):
             result = _clean_behind_mark(cleaner, record.text, known)
         else:
