@@ -490,6 +490,21 @@ def test_inputs_that_cannot_be(folder: Write, files: list[str], inputs: list[str
         find([str(top / path) for path in inputs])
 
 
+def test_the_output_of_a_run_can_be_cleaned_again(folder: Write, tmp_path: Path) -> None:
+    inputs = folder({"a.txt": b"He left.\nShare\n", "b.txt": b"\xff"})
+    out, again = tmp_path / "out", tmp_path / "again"
+    options = batch.Options(Fields(encoding="utf-8"), quarantine=True)
+    batch.run(Cleaner("social"), [str(inputs)], str(out), options=options)
+    found = find([str(out)])
+    assert [source.name for source in found.sources] == ["a.txt", "b.txt"]
+    assert [(skip.path, skip.reason, skip.error) for skip in found.skipped] == [
+        (str(out / "_audit"), "the audit of a run", False),
+        (str(out / "_quarantine"), "the quarantine of a run", False),
+    ]
+    batch.run(Cleaner("social"), [str(out)], str(again), options=options)
+    assert batch.verify(str(again), [str(out)]) == []
+
+
 # ------------------------------------------------------------------ the output
 
 

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cleaner.corpus.formats import is_corpus_file, suffixes
-from cleaner.corpus.store import is_remote, joined, listing, make_folder, remote_files
+from cleaner.corpus.store import exists, is_remote, joined, listing, make_folder, remote_files
 from cleaner.corpus.streams import InputError
 
 __all__ = [
     "AUDIT_FOLDER",
     "QUARANTINE_FOLDER",
+    "RUN_FILE",
     "Found",
     "InputError",
     "Skipped",
@@ -33,6 +34,7 @@ __all__ = [
 
 AUDIT_FOLDER = "_audit"
 QUARANTINE_FOLDER = "_quarantine"
+RUN_FILE = "run.jsonl"  # in the folder of the audit, when the run is finished
 _SHOWN = 3  # reasons why nothing is left to clean
 
 
@@ -70,14 +72,19 @@ def find(inputs: Sequence[str]) -> Found:
     """Return the files with text among and under `inputs`, sorted by the bytes of their names.
 
     A file keeps its own name, files in a folder their path below that folder. Links to files are read,
-    links to folders are not entered: they may lead in circles. Raises `InputError` where an input does
-    not exist, where two files would have one name, or where there is none at all.
+    links to folders are not entered: they may lead in circles. Of the output of a run, its audit and its quarantine are
+    left out. Raises `InputError` where an input does not exist, where two files would have one name, or where there is
+    none at all.
     """
     sources: list[Source] = []
     skipped: list[Skipped] = []
     for path in inputs:
+        records = _records(path)
+        skipped += records.values()
         if is_remote(path):
             for place, inner, size, stamp in remote_files(path):
+                if inner.partition("/")[0] in records:
+                    continue
                 if is_corpus_file(inner):
                     sources.append(Source(place, inner, size, stamp))
                 else:
@@ -91,6 +98,8 @@ def find(inputs: Sequence[str]) -> Found:
             if isinstance(name, Skipped):
                 skipped.append(name)
                 continue
+            if name.partition("/")[0] in records:
+                continue
             entry = _look(found, name)
             if isinstance(entry, Source):
                 sources.append(entry)
@@ -102,6 +111,14 @@ def find(inputs: Sequence[str]) -> Found:
     _check_names(sources)
     sources.sort(key=lambda source: os.fsencode(source.name).split(b"/"))
     return Found(tuple(sources), tuple(skipped))
+
+
+def _records(path: str) -> dict[str, Skipped]:
+    """Return what is not text of a corpus in an input that is the output of a finished run, by name."""
+    if not exists(joined(path, AUDIT_FOLDER, RUN_FILE)):
+        return {}
+    kept = {AUDIT_FOLDER: "the audit of a run", QUARANTINE_FOLDER: "the quarantine of a run"}
+    return {name: Skipped(joined(path, name), kept[name]) for name in listing(path) if name in kept}
 
 
 def walk(folder: str) -> Iterator[tuple[str, str | Skipped]]:

@@ -18,7 +18,7 @@ from typing import Annotated
 import msgspec
 
 from cleaner.audit import AuditError, RunRow, decode_as, encode_row
-from cleaner.corpus.files import AUDIT_FOLDER
+from cleaner.corpus.files import AUDIT_FOLDER, RUN_FILE
 from cleaner.corpus.store import (
     exists,
     is_remote,
@@ -122,7 +122,7 @@ class JoinRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 Row = RunRow | TaskRow | JoinRow
 _DECODER: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
-_RUN, _JOURNAL, _PACK, _UNPACK = "run.jsonl", "journal.jsonl", "pack.jsonl", "unpack.jsonl"
+_RUN, _JOURNAL, _PACK, _UNPACK = RUN_FILE, "journal.jsonl", "pack.jsonl", "unpack.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
