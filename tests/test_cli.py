@@ -560,6 +560,14 @@ def test_only_records_that_should_have_text_are_missed(work: Path) -> None:
     assert "without text" not in call(*arguments, cwd=work)[1]
 
 
+@pytest.mark.parametrize("command", [["run", "-o", "out"], ["diff"], ["explain"]])
+def test_a_configuration_without_rules_is_refused(work: Path, command: list[str]) -> None:
+    (work / "none.yaml").write_text("max_risk: safe\n")
+    code, out, err = call(command[0], "in/a.txt", *command[1:], "--config", "none.yaml", cwd=work)
+    assert (code, out) == (2, "")
+    assert err.startswith("none.yaml:1:1: there are no rules: write `extends: default`")
+
+
 def test_a_language_is_that_of_documents_that_say_none(work: Path) -> None:
     (work / "de.yaml").write_text(
         "pack: p\nversion: 1.0.0\nabout: German only\nrules:\n  - id: share\n    about: A share label\n"

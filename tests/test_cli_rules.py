@@ -128,15 +128,29 @@ def test_check_tells_unknown_operations_with_their_line() -> None:
 
 def test_check_of_sound_files() -> None:
     done = call("rules", "check", "base.yaml", "my.yaml")
-    assert (done.exit_code, done.stdout) == (0, "4 rules, 8 examples: 0 errors, 0 warnings\n")
+    assert (done.exit_code, done.stdout) == (0, "3 rules, 6 examples: 0 errors, 0 warnings\n")
 
 
 def test_check_runs_examples() -> None:
     done = call("rules", "check", "broken.yaml")
     first = done.stdout.splitlines()[0]
     assert first.startswith("base.yaml:21:5: an example of `base/related` fails: expected 'A.\\nB.', found ")
-    assert done.stdout.splitlines()[-1].startswith("1 rule, 2 examples: 1 error, ")
+    assert done.stdout.splitlines()[-1].startswith("3 rules, 6 examples: 1 error, ")
     assert done.exit_code == 2
+
+
+def test_check_examines_files_that_a_configuration_extends() -> None:
+    Path("kept.yaml").write_text(
+        "pack: kept\nversion: 1.0.0\nabout: Labels\nrules:\n- id: advert\n  about: A label\n  match: {is: advert}\n"
+        "  examples: [{drop: Advert}, {keep: Share this article}]\n",
+        encoding="utf-8",
+    )
+    Path("both.yaml").write_text("extends: [social, ./kept.yaml]\n", encoding="utf-8")
+    for arguments in (["both.yaml"], ["both.yaml", "kept.yaml"]):
+        done = call("rules", "check", *arguments)
+        assert "kept.yaml:8:30: `keep: Share this article` is changed by social/share-label" in done.stdout
+        assert done.stdout.splitlines()[-1] == "1 rule, 2 examples: 0 errors, 1 warning"
+    assert call("rules", "test", "both.yaml").stdout.startswith("2 examples of 1 rule in ")
 
 
 def test_a_rule_that_fails_alone_is_not_called_shadowed() -> None:
@@ -176,7 +190,7 @@ def test_test_shows_differences() -> None:
         "      B.",
         "",
     ]
-    assert lines[8].startswith("2 examples of 1 rule in ")
+    assert lines[8].startswith("6 examples of 3 rules in ")
     assert lines[8].endswith(" s: 1 failed")
     assert done.exit_code == 1
 

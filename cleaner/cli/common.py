@@ -185,7 +185,11 @@ def load_cleaner(config: str | None, packs: Sequence[str]) -> Cleaner:
     check_one_source(config, packs)
     from cleaner.engine import Cleaner
 
-    return Cleaner.from_file(config) if config else Cleaner(*packs)
+    if not config:
+        return Cleaner(*packs)
+    cleaner = Cleaner.from_file(config)
+    check_rules(config, cleaner.configuration.rules)
+    return cleaner
 
 
 def resolved_of(config: str | None, packs: Sequence[str]) -> Resolved:
@@ -193,7 +197,20 @@ def resolved_of(config: str | None, packs: Sequence[str]) -> Resolved:
     from cleaner.rules.layers import resolve, resolve_file
 
     check_one_source(config, packs)
-    return resolve_file(config) if config else resolve(packs or ("default",))
+    if not config:
+        return resolve(packs or ("default",))
+    resolved = resolve_file(config)
+    check_rules(config, resolved.rules)
+    return resolved
+
+
+def check_rules(config: str, rules: Sequence[Rule]) -> None:
+    """Raise `RuleError` for a configuration without rules, with which nothing would ever happen."""
+    from cleaner.rules.problems import Place, Problem, RuleError
+
+    if not rules:
+        message = "there are no rules: write `extends: default`, say, for those that clean where none are named"
+        raise RuleError([Problem(Place(config, 1, 1), message)])
 
 
 def pick(every: Sequence[Rule], wanted: Sequence[str]) -> list[Rule]:

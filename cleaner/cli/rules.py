@@ -60,7 +60,7 @@ files_argument = click.argument("files", metavar="[FILE]...", nargs=-1, type=cli
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """Rules that could be read: all that they resolve to, and those of `files` or overridden."""
+    """Rules that could be read: all that they resolve to, and those to examine, which `files` hold or which are overridden."""
 
     resolved: Resolved
     rules: tuple[Rule, ...]
@@ -78,7 +78,9 @@ def examine(files: Sequence[str]) -> tuple[list[Examined], list[Problem]]:
         configuration = resolved.configuration
         # Options of operations are known to the engine only, and rules that are off have them too.
         Cleaner.from_configuration(replace(configuration, rules=resolved.rules), accelerate=False)
-        names = {pack.file for pack in configuration.packs} if whole else {configuration.packs[-1].file}
+        names = {pack.file for pack in configuration.packs}
+        if not whole:  # shipped packs are examined where they are named
+            names = names - {str(path) for path in pack_files().values()} | {configuration.packs[-1].file}
         own = [rule for rule in resolved.rules if rule.place.file in names or rule.name in resolved.changed]
         # What is overridden for one site only stands beside the rule itself.
         own += [rule for rule in changed_rules(resolved) if rule not in resolved.rules]
@@ -106,7 +108,7 @@ def examine(files: Sequence[str]) -> tuple[list[Examined], list[Problem]]:
 @files_argument
 @click.option("--strict", is_flag=True, help="Let warnings, too, end with exit code 1.")
 def check(files: tuple[str, ...], strict: bool) -> int:
-    """Find every mistake in packs and configurations; without FILE, in all shipped packs.
+    """Find every mistake in packs and configurations, and in files that they extend; without FILE, in all shipped packs.
 
     Each problem is told with file, line and column. Errors come first: what cannot be read as rules, and
     examples that fail. Warnings, with their name in brackets, are about rules that work and yet may do
@@ -129,7 +131,7 @@ def check(files: tuple[str, ...], strict: bool) -> int:
     from cleaner.rules.lint import lint
 
     found, problems = examine(files)
-    errors = [problem_text(problem.place, problem.message, source=problem.source) for problem in problems]
+    errors = {problem_text(problem.place, problem.message, source=problem.source): None for problem in problems}
     warnings: dict[str, None] = {}
     for one in found:
         configuration = replace(one.resolved.configuration, rules=one.rules)
@@ -138,7 +140,7 @@ def check(files: tuple[str, ...], strict: bool) -> int:
             failing.add(failure.rule)
             wanted, got = brief(failure.expected), brief(failure.found)
             message = f"an example of `{failure.rule}` fails: expected {wanted}, found {got}"
-            errors.append(problem_text(failure.example.place, message))
+            errors[problem_text(failure.example.place, message)] = None
         own = {rule.name for rule in one.rules}
         for warning in lint(one.resolved, clean_of, changes_of):
             if warning.name == "shadowed" and warning.rule in failing:
@@ -148,7 +150,8 @@ def check(files: tuple[str, ...], strict: bool) -> int:
     for text in [*errors, *warnings]:
         click.echo(text)
     examined = [rule for one in found for rule in one.rules]
-    counts = [plural(len(examined), "rule"), plural(sum(len(rule.examples) for rule in examined), "example")]
+    examples = {example.place for rule in examined for example in rule.examples}
+    counts = [plural(len({rule.place for rule in examined}), "rule"), plural(len(examples), "example")]
     outcome = [plural(len(errors), "error"), plural(len(warnings), "warning")]
     click.echo(f"{', '.join(counts)}: {', '.join(outcome)}")
     return 2 if errors else 1 if warnings and strict else 0
@@ -171,7 +174,8 @@ def test(files: tuple[str, ...], wanted: tuple[str, ...], color: str) -> int:
 
     Each rule runs alone. For an example that fails, the difference is shown between what was expected (-)
     and what came out (+); where blanks and line ends differ, they are visible: · a blank, → a tab, ⏎ a
-    line end. Of a configuration, its own rules are tested, and those that it overrides.
+    line end. Of a configuration, its own rules are tested, those of files that it extends, and those that it
+    overrides.
 
     Exit codes: 0 all hold, 1 an example fails, 2 the rules cannot be read.
 
