@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -580,6 +581,29 @@ def test_a_language_is_that_of_documents_that_say_none(work: Path) -> None:
     code, _, err = call("run", "a.jsonl", "-o", "out", "-q", "--config", "de.yaml", "--language", "de", cwd=work)
     clean = [json.loads(row)["text"] for row in (work / "out" / "a.jsonl").read_text().splitlines()]
     assert (code, err, {tag: "Teilen" not in text for tag, text in zip(goes, clean, strict=True)}) == (0, "", goes)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closing streams is told to a POSIX shell")
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ("run - <&-", "Error: standard input is closed."),
+        ("run - >&-", "Error: standard output is closed."),
+        ("rules list >&-", "Error: standard output is closed."),
+        ("run - --nope 2>&-", ""),
+    ],
+)
+def test_closed_streams_are_told(work: Path, arguments: str, error: str) -> None:
+    done = subprocess.run(
+        f"{shlex.join(COMMAND)} {arguments}",
+        shell=True,
+        cwd=work,
+        capture_output=True,
+        text=True,
+        input="hi",
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[-1:]) == (2, "", [error] if error else [])
 
 
 def test_a_language_is_a_tag(work: Path) -> None:

@@ -321,6 +321,80 @@ def test_a_damaged_record_is_named(finished: Path, change: Callable[[list[bytes]
     path = finished / "_audit" / "run.jsonl"
     path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
     assert problem in "\n".join(batch.verify(str(finished)))
+    assert problem in "\n".join(batch.restore(str(finished), str(path.parents[2] / "back")))
+
+
+@pytest.mark.parametrize(
+    "change", [lambda data: b"", lambda data: bytes(len(data)), lambda data: data[: len(data) // 2]]
+)
+def test_what_an_audit_lost_is_not_restored_without_a_word(
+    folder: Write, tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
+    rows = "".join(f'{{"text": "He left {number}.\\nShare\\n"}}\n' for number in range(50))
+    inputs, out = folder({"a.txt": b"He left.\nShare\n", "x.jsonl": rows.encode()}), tmp_path / "out"
+    batch.run(Cleaner.from_text(PACK), [str(inputs)], str(out))
+    part = Path(part_path(str(out), 0, audit_codec()))
+    part.write_bytes(change(part.read_bytes()))
+    assert batch.verify(str(out))
+    problems = batch.restore(str(out), str(tmp_path / "back"))
+    assert [problem for problem in problems if problem.startswith("the audit: ")], problems
+
+
+def test_a_record_of_a_run_that_is_empty_is_not_gone_on_with(finished: Path, tmp_path: Path) -> None:
+    (finished / "_audit" / "run.jsonl").write_bytes(b"")
+    with pytest.raises(InputError, match=r"the record of the run in it is damaged \(it is empty\); remove it"):
+        batch.run(Cleaner.from_text(PACK), [str(tmp_path / "in")], str(finished))
+
+
+def test_what_cannot_be_read_any_more_leaves_nothing_behind(folder: Write, tmp_path: Path) -> None:
+    """The second run goes on with the first, and leaves what a run of its own would."""
+    bad = b'{"text": "x y"}\nbroken\n'
+    inputs = folder({"a.txt": b"He left.\nShare\n", "b.txt": b"He left.\n", "g.jsonl": bad, "h.jsonl": bad})
+    cleaner, out, new = Cleaner.from_text(PACK), tmp_path / "out", tmp_path / "new"
+    batch.run(cleaner, [str(inputs)], str(out))
+    assert sorted(os.listdir(out / "_audit" / "rejected")) == ["g.jsonl", "h.jsonl"]
+    os.unlink(inputs / "a.txt")
+    os.symlink("a.txt", inputs / "a.txt")  # to itself
+    os.unlink(inputs / "g.jsonl")
+    (inputs / "h.jsonl").write_bytes(b'{"text": "x y"}\n')
+    for folder_ in (out, new):
+        batch.run(cleaner, [str(inputs)], str(folder_))
+        assert batch.verify(str(folder_)) == []
+    assert tree(out) == tree(new) == {b"b.txt": b"He left.\n", b"h.jsonl": b'{"text": "x y"}\n'}
+    assert not (out / "_audit" / "rejected" / "h.jsonl").exists()
+
+
+def test_files_that_turn_into_something_else_while_others_are_cleaned(folder: Write, tmp_path: Path) -> None:
+    names = [f"{number}.txt" for number in range(6)]
+    inputs = folder(dict.fromkeys(names, b"He left.\nShare\n") | {"d/7.txt": b"He left.\n"})
+
+    def change(step: batch.Step) -> None:
+        if step.files == 1:
+            os.unlink(inputs / "5.txt")
+            os.symlink("5.txt", inputs / "5.txt")
+            os.unlink(inputs / "d" / "7.txt")
+            os.rmdir(inputs / "d")
+            (inputs / "d").write_bytes(b"")
+
+    options = batch.Options(task_bytes=1)
+    batch.run(Cleaner.from_text(PACK), [str(inputs)], str(tmp_path / "out"), options=options)
+    for name in (*names, "d/7.txt"):
+        (inputs / name).write_bytes(b"She left.\n")
+    summary = batch.run(Cleaner.from_text(PACK), [str(inputs)], str(tmp_path / "out"), change, options=options, jobs=0)
+    assert [(os.path.basename(one.document), one.flag) for one in summary.failed] == [
+        ("5.txt", "unreadable"),
+        ("7.txt", "unreadable"),
+    ]
+    assert sorted(tree(tmp_path / "out")) == [name.encode() for name in names[:5]]
+
+
+def test_what_is_rejected_of_a_file_with_a_long_name(folder: Write, tmp_path: Path) -> None:
+    name = "x" * 249 + ".jsonl"
+    rows = b'{"text": "hello there, it is"}\n' * 600_000 + b"broken\n"  # the last part of several
+    summary = batch.run(Cleaner.from_text(PACK), [str(folder({name: rows}))], str(tmp_path / "out"))
+    assert summary.flags == {"malformed": 1}
+    (rejected,) = (tmp_path / "out" / "_audit" / "rejected").iterdir()
+    assert rejected.read_bytes() == b"broken\n"
 
 
 def test_a_changed_clean_file_is_named_and_not_restored(finished: Path, tmp_path: Path) -> None:
@@ -354,7 +428,8 @@ def test_files_missing_or_too_many(finished: Path, tmp_path: Path) -> None:
         "more.txt: the audit has no row for this file",
     ]
     assert batch.restore(str(finished), str(tmp_path / "back")) == [
-        "plain.txt: the clean file cannot be read: No such file or directory"
+        "more.txt: the audit has no row for this file",
+        "plain.txt: the clean file cannot be read: No such file or directory",
     ]
 
 

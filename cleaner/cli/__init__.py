@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -66,6 +67,11 @@ def app() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line with `arguments` (default: those of the process) and return its exit code."""
+    if sys.stderr is None:  # closed: errors still have their exit codes
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it stays open as long as the process
+    if sys.stdout is None:
+        click.echo("Error: standard output is closed.", err=True)
+        return 2
     for stream in (sys.stdout, sys.stderr):
         # A name or text that the terminal's encoding cannot say must not end the program.
         if hasattr(stream, "reconfigure"):

@@ -119,6 +119,8 @@ def run(
     else:
         cleaner = Cleaner(*packs)
     if piped:
+        if sys.stdin is None:
+            raise click.UsageError("standard input is closed.")
         return clean_pipe(cleaner, kind, options)
     with progress(quiet) as on_progress:
         if out is None or dry_run or sample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +15,8 @@ from cleaner.corpus.store import create, is_remote, joined, make_folder, open_re
 from cleaner.corpus.streams import Damage, Sink, open_sink
 
 __all__ = ["Aside", "Rejected"]
+
+_LONGEST_NAME = 255  # bytes that most file systems take
 
 
 @dataclass(slots=True)
@@ -63,8 +66,12 @@ class Rejected:
     @property
     def path(self) -> str:
         """Where it stands, if anything was bad."""
-        place = f"@{self.start}" if self.start else ""
-        return path_of(joined(self.out, AUDIT_FOLDER, "rejected"), self.name + place)
+        name = f"{self.name}@{self.start}" if self.start else self.name
+        folder, _, last = name.rpartition("/")
+        data = os.fsencode(last)
+        if len(data) > _LONGEST_NAME:
+            last = f"{hashlib.sha256(data).hexdigest()}@{self.start}"
+        return path_of(joined(self.out, AUDIT_FOLDER, "rejected"), f"{folder}/{last}" if folder else last)
 
     def put(self, record: Record, file: Source, chosen: Format) -> None:
         """Add a record of `file` that is none."""

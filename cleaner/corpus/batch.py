@@ -11,11 +11,12 @@ import hashlib
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cleaner.audit import AuditError, Entry, run_row
+from cleaner.corpus.aside import Rejected
 from cleaner.corpus.files import (
     AUDIT_FOLDER,
     QUARANTINE_FOLDER,
@@ -270,7 +271,7 @@ def _run(
         if len(rows) == len(tasks) == len(old.tasks):
             return _summary([rows[task.key] for task in tasks], found, progress, reused=len(rows))
         reopen(out, old)
-    _remove_outputs(out, old, found.sources)
+    _remove_outputs(out, old, found.sources, {task.key for task in tasks})
     reused = len(rows)
     for row in rows.values():
         progress.add(row, reused=True)
@@ -444,12 +445,19 @@ def _tell_changes(old: Journal, tasks: Sequence[Task], rows: Mapping[str, TaskRo
     say(f"going on with an earlier run: {len(rows)} of {len(tasks)} tasks are done")
 
 
-def _remove_outputs(out: str, old: Journal, sources: Sequence[Source]) -> None:
-    """Remove what an earlier run made of inputs that are gone."""
+def _remove_outputs(out: str, old: Journal, sources: Sequence[Source], keys: Container[str]) -> None:
+    """Remove what an earlier run made of inputs that are gone, and what it could not read of those that changed.
+
+    `keys` are those of the tasks that there are now.
+    """
     kept = {source.name for source in sources}
     for row in old.tasks.values():
         for file in row.files:
-            if file.name not in kept and is_safe_name(file.name):
+            if not is_safe_name(file.name):
+                continue
+            if row.key not in keys and not is_remote(out):
+                remove(Rejected(out, file.name, row.start).path)
+            if file.name not in kept:
                 _remove_file(out, file.name)
                 if file.apart >= 0:
                     _remove_file(out, f"{QUARANTINE_FOLDER}/{file.name}")
@@ -665,6 +673,8 @@ def restore(out: str, to: str, *, jobs: int | None = None) -> list[str]:
     except AuditError as error:
         return [_problem("", str(error))]
     prepare_output(to, [out])
+    # Before anything else: where the record of the run is damaged, files may be missing without a word below.
+    missing = [*_record_problems(journal), *_file_problems(out, journal, None)]
     parts = _parts(out, journal)
     todo = deque(Job("restore", part) for part in parts)
     problems: dict[str, list[str]] = {}
@@ -685,7 +695,8 @@ def restore(out: str, to: str, *, jobs: int | None = None) -> list[str]:
     for _ in run_jobs(context, last, min(workers, len(last))):
         pass
     remove_folder(path_of(to, ".parts"))
-    return [problem for part in parts for problem in problems.get(part.row.key, [])]
+    found = [problem for part in parts for problem in problems.get(part.row.key, [])]
+    return list(dict.fromkeys([*missing, *found]))
 
 
 def verify(out: str, originals: Sequence[str] = (), *, jobs: int | None = None) -> list[str]:

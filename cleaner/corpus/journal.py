@@ -234,6 +234,8 @@ def begin(out: str, header: RunRow) -> tuple[Journal, bool]:
     if exists(_path(out, _RUN)) and not exists(_path(out, _JOURNAL)):
         finished = True
         journal = _load(out, _RUN)
+        if journal.header is None:
+            raise AuditError("it is empty")
     elif exists(_path(out, _UNPACK)):
         journal = _load(out, _UNPACK)
     elif exists(_path(out, _JOURNAL)):

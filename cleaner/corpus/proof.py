@@ -284,8 +284,10 @@ def restore_part(part: Part, check: Check, to: str) -> list[str]:
     pair: _Pair | None = None
     seen: set[str] = set()
     current: _Restoring | None = None
+    documents = 0
     try:
         for file, entry in entries(part):
+            documents += 1
             if not file or not is_safe_name(file):
                 problem = next(iter(entry.problems), "not a name of a file in the output")
                 problems.append(f"{entry.name or 'the audit'}: {problem}")
@@ -316,6 +318,11 @@ def restore_part(part: Part, check: Check, to: str) -> list[str]:
         problems.append(f"the audit: {error_message(error)}")
     if current is not None:
         current.end()
+    if not problems and documents != part.row.documents:
+        names = ", ".join(file.name for file in part.row.files[:3])
+        problems.append(
+            f"the audit: has {documents} documents of {part.row.documents} of {names}; the others stay as they are"
+        )
     return problems
 
 

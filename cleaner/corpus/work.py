@@ -301,12 +301,14 @@ def clean_task(
         for place, (file, data) in enumerate(_read_ahead(task.files)):
             try:
                 _clean_file(turn, place, file, data)
-            except (_Unreadable, FileNotFoundError, PermissionError, IsADirectoryError) as error:
+            except (_Unreadable, OSError) as error:
                 if isinstance(error, OSError) and error.filename != file.path:
-                    raise
+                    raise  # it is the output that fails
                 detail = str(error) if isinstance(error, _Unreadable) else f"cannot be read: {error.strerror}"
                 turn.tally.fail(file.path, "unreadable", detail)
                 turn.files.append(FileRow(file.name, file.size, file.stamp, -1))
+                if not task.part:  # what an earlier run could still read
+                    turn.stale += [path_of(out, file.name), quarantine_of(out, file.name)]
         written.flush()
         noted.flush()
         audit.close()
