@@ -28,6 +28,7 @@ from cleaner.rules.parse import (
     looks_like_phrases,
     parse_rule,
     parse_test,
+    read_choice,
     read_share,
     read_word,
 )
@@ -261,7 +262,7 @@ def _open_other(
     item: Node, folder: Path, problems: Problems, loaded: dict[str, _Layer], opening: tuple[str, ...]
 ) -> _Layer | None:
     """Open a pack that another one names: by name, ``name@version``, or path."""
-    word = read_word(Reading("", Names({}, {}), problems), item, "a pack's name")
+    word = read_word(problems, item, "a pack's name")
     if word is None:
         return None
     name, _, version = word.partition("@")
@@ -303,7 +304,6 @@ def _no_pack(name: str) -> str:
 
 
 def _read_head(root: Node, file: str, problems: Problems) -> Pack:
-    reading = Reading("", Names({}, {}), problems)
     is_pack = root.get("pack") is not None
     words: dict[str, str] = {}
     for key in ("pack", "version", "about"):
@@ -315,7 +315,7 @@ def _read_head(root: Node, file: str, problems: Problems) -> Pack:
         if key == "version" and node.tag in ("int", "float"):
             problems.add(node.place, f"`{node.text[:60]}` is not a version such as 1.0.0")
             continue
-        word = read_word(reading, node, key)
+        word = read_word(problems, node, key)
         if word is None:
             continue
         if key == "pack" and not IDENTIFIER.fullmatch(word):
@@ -552,17 +552,10 @@ def _choose(order: Sequence[_Layer], rules: list[Rule], problems: Problems) -> l
     """Return the rules that run: `enable`, `disable` and `max_risk` of each layer in turn; experimental ones only if enabled."""
     off = {rule.name for rule in rules if rule.status == "experimental"}
     for layer in order:
-        reading = Reading(layer.pack.name, Names({}, {}), problems)
         limit = layer.root.get("max_risk")
-        if limit is not None:
-            word = read_word(reading, limit, "max_risk")
-            if word is not None and word not in RISKS:
-                problems.add(
-                    limit.place,
-                    f"max_risk is one of {', '.join(RISKS)}, not `{word[:60]}`{nearest(word, list(RISKS))}",
-                )
-            elif word is not None:
-                off.update(rule.name for rule in rules if RISKS.index(rule.risk) > RISKS.index(word))
+        highest = read_choice(problems, limit, "max_risk", RISKS) if limit is not None else None
+        if highest is not None:
+            off.update(rule.name for rule in rules if RISKS.index(rule.risk) > RISKS.index(highest))
         off |= _selected(layer.root.get("disable"), "disable", rules, problems)
         off -= _selected(layer.root.get("enable"), "enable", rules, problems)
     return [rule for rule in rules if rule.name not in off]
@@ -573,7 +566,7 @@ def _selected(node: Node | None, key: str, rules: Sequence[Rule], problems: Prob
     selected: set[str] = set()
     sound = not problems.found  # a rule with problems is not among `rules`, and only seems to be missing
     for item in () if node is None else node.items if node.kind == "list" else (node,):
-        pattern = read_word(Reading("", Names({}, {}), problems), item, f"an entry of `{key}`")
+        pattern = read_word(problems, item, f"an entry of `{key}`")
         if pattern is None:
             continue
         hit = {
@@ -645,5 +638,5 @@ def _guard(order: Sequence[_Layer], problems: Problems) -> float:
     for layer in order:
         node = layer.root.get("guard")
         if node is not None:
-            guard = read_share(Reading("", Names({}, {}), problems), node, "guard") or guard
+            guard = read_share(problems, node, "guard") or guard
     return guard

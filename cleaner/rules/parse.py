@@ -48,6 +48,8 @@ __all__ = [
     "looks_like_phrases",
     "parse_rule",
     "parse_test",
+    "read_boolean",
+    "read_choice",
     "read_share",
     "read_strings",
     "read_word",
@@ -101,68 +103,69 @@ class Reading:
 # ------------------------------------------------------------------ scalars
 
 
-def read_word(reading: Reading, node: Node, what: str) -> str | None:
+def read_word(problems: Problems, node: Node, what: str) -> str | None:
     """Return a scalar that must be text; say so where YAML would read it as something else."""
     if node.kind != "scalar":
-        reading.problems.add(node.place, f"{what} must be text, not a {node.kind}")
+        problems.add(node.place, f"{what} must be text, not a {node.kind}")
         return None
     if node.tag == "alias":
         return None
     if node.tag == "null":
-        reading.problems.add(node.place, f"{what} is empty")
+        problems.add(node.place, f"{what} is empty")
         return None
     if node.tag != "str":
         if len(node.text) > 60:
-            reading.problems.add(node.place, f"YAML does not read {what} as text: write it in quotes")
+            problems.add(node.place, f"YAML does not read {what} as text: write it in quotes")
             return None
         kind = {"bool": "a boolean", "int": "a number", "float": "a number", "timestamp": "a date"}.get(
             node.tag, f"`{node.tag}`"
         )
-        reading.problems.add(node.place, f"YAML reads `{node.text}` as {kind}: write '{node.text}' in quotes")
+        problems.add(node.place, f"YAML reads `{node.text}` as {kind}: write '{node.text}' in quotes")
         return None
     return node.text
 
 
-def read_strings(reading: Reading, node: Node, what: str) -> tuple[str, ...]:
+def read_strings(problems: Problems, node: Node, what: str) -> tuple[str, ...]:
     """Return a string or a list of strings as a tuple."""
     items = node.items if node.kind == "list" else (node,)
-    words = (read_word(reading, item, what) for item in items)
+    words = (read_word(problems, item, what) for item in items)
     return tuple(word for word in words if word is not None)
 
 
-def _choice(reading: Reading, node: Node, what: str, known: tuple[str, ...]) -> str | None:
-    word = read_word(reading, node, what)
+def read_choice(problems: Problems, node: Node, what: str, known: tuple[str, ...]) -> str | None:
+    """Return a word that must be one of those `known`."""
+    word = read_word(problems, node, what)
     if word is not None and word not in known:
-        reading.problems.add(
-            node.place, f"{what} is one of {', '.join(known)}, not `{word[:60]}`{nearest(word, list(known))}"
-        )
+        problems.add(node.place, f"{what} is one of {', '.join(known)}, not `{word[:60]}`{nearest(word, list(known))}")
         return None
     return word
 
 
-def _flag(reading: Reading, node: Node) -> bool | None:
+def read_boolean(problems: Problems, node: Node) -> bool | None:
+    """Return ``true`` or ``false``, the two that every reader of YAML takes for a boolean."""
     if node.kind == "scalar" and node.tag == "bool" and node.text.lower() in ("true", "false"):
         return node.text.lower() == "true"
-    reading.problems.add(node.place, "expected `true` or `false`")
+    problems.add(node.place, "expected `true` or `false`")
     return None
 
 
-def read_share(reading: Reading, node: Node, what: str) -> float | None:
+def read_share(problems: Problems, node: Node, what: str) -> float | None:
     """Return a share 0..1 written as ``30%`` or ``0.3``."""
     text = node.text.strip() if node.kind == "scalar" else ""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(%?)", text)
     share = float(found[1]) / (100 if found[2] else 1) if found else -1.0
     if not 0 < share <= 1:
-        reading.problems.add(node.place, f"{what} is a share such as `30%` or `0.3`")
+        problems.add(node.place, f"{what} is a share such as `30%` or `0.3`")
         return None
     return share
 
 
-def _range(reading: Reading, node: Node, *, shares: bool) -> Range | None:
+def _range(problems: Problems, node: Node, *, shares: bool) -> Range | None:
+    """Return a range such as ``3..18``, which with `shares` may also be one of shares: ``60%..``."""
     text = node.text.strip() if node.kind == "scalar" else ""
     found = _RANGE.fullmatch(text)
     if not text or text == ".." or found is None:
-        reading.problems.add(
+        problems.add(
             node.place,
             "expected a range such as `3..18`, `15..`, `..5` or `4`"
             + (", or shares such as `60%..`" if shares else ""),
@@ -170,14 +173,14 @@ def _range(reading: Reading, node: Node, *, shares: bool) -> Range | None:
         return None
     low_text, low_unit, dots, high_text, high_unit = found.groups()
     if not dots and low_text and high_text:
-        reading.problems.add(node.place, f"expected a range such as `3..18`, not `{text[:60]}`")
+        problems.add(node.place, f"expected a range such as `3..18`, not `{text[:60]}`")
         return None
     share = "%" in text or any("." in part for part in (low_text or "", high_text or ""))
     if share and not shares:
-        reading.problems.add(node.place, f"`{text[:60]}`: a count is a whole number, a range of counts such as `3..18`")
+        problems.add(node.place, f"`{text[:60]}`: a count is a whole number, a range of counts such as `3..18`")
         return None
     if share and low_text and high_text and low_unit != high_unit:
-        reading.problems.add(node.place, f"`{text[:60]}`: both ends must be shares, such as `50%..80%`, or both counts")
+        problems.add(node.place, f"`{text[:60]}`: both ends must be shares, such as `50%..80%`, or both counts")
         return None
 
     def number(part: str | None, unit: str | None, missing: float) -> float:
@@ -186,10 +189,10 @@ def _range(reading: Reading, node: Node, *, shares: bool) -> Range | None:
     low = number(low_text, low_unit, 0.0)
     high = number(high_text, high_unit, 1.0 if share else _UNLIMITED) if dots else low
     if low > high:
-        reading.problems.add(node.place, f"`{text[:60]}`: the lower end is above the upper one")
+        problems.add(node.place, f"`{text[:60]}`: the lower end is above the upper one")
         return None
     if share and high > 1:
-        reading.problems.add(node.place, f"`{text[:60]}`: a share is at most 100%")
+        problems.add(node.place, f"`{text[:60]}`: a share is at most 100%")
         return None
     return Range(low, high, share)
 
@@ -205,7 +208,7 @@ def _phrases(reading: Reading, node: Node, language: str | None = None) -> tuple
         found: list[Phrase] = []
         for key, key_node, value in node.named():
             if key_node.tag != "str":
-                read_word(reading, key_node, "a language")
+                read_word(reading.problems, key_node, "a language")
             elif not LANGUAGE.fullmatch(key):
                 reading.problems.add(
                     key_node.place, f"`{key[:60]}` is not a language such as `en` or `pt-br`, nor `any`"
@@ -213,7 +216,7 @@ def _phrases(reading: Reading, node: Node, language: str | None = None) -> tuple
             else:
                 found.extend(_phrases(reading, value, None if key == "any" else key))
         return tuple(found)
-    word = read_word(reading, node, "a phrase")
+    word = read_word(reading.problems, node, "a phrase")
     if word is None or not _may_expand(reading, node):
         return ()
     if word.startswith("$") and len(word) > 1:
@@ -307,14 +310,18 @@ def _phrase_value(reading: Reading, node: Node) -> tuple[Phrase, ...] | None:
 
 
 def _pattern_value(reading: Reading, node: Node) -> str | None:
-    pattern = read_word(reading, node, "a pattern")
+    pattern = read_word(reading.problems, node, "a pattern")
     if pattern == "":
         reading.problems.add(node.place, "an empty pattern, which is found everywhere")
     return pattern or None
 
 
 def _measure_value(shares: bool) -> Callable[[Reading, Node], Range | None]:
-    return lambda reading, node: _range(reading, node, shares=shares)
+    return lambda reading, node: _range(reading.problems, node, shares=shares)
+
+
+def _boolean_value(reading: Reading, node: Node) -> bool | None:
+    return read_boolean(reading.problems, node)
 
 
 def _position_value(reading: Reading, node: Node) -> Position | None:
@@ -336,7 +343,7 @@ def _duplicate_value(reading: Reading, node: Node) -> Duplicate | None:
         of_node = node.get("of")
         near_node = node.get("near")
         if near_node is not None:
-            near = read_share(reading, near_node, "near")
+            near = read_share(reading.problems, near_node, "near")
             if near is not None and not 0.5 <= near < 1:
                 reading.problems.add(near_node.place, "`near` lies between 0.5 and 1")
                 near = None
@@ -353,7 +360,7 @@ def _duplicate_value(reading: Reading, node: Node) -> Duplicate | None:
                 reading.problems.add(passage_node.place, "`passage` goes with `of: earlier` alone")
     if of_node is None:
         return None
-    of = _choice(reading, of_node, "duplicate", ("previous", "earlier"))
+    of = read_choice(reading.problems, of_node, "duplicate", ("previous", "earlier"))
     return Duplicate("previous" if of == "previous" else "earlier", near, passage) if of else None
 
 
@@ -372,14 +379,14 @@ def _nearby_value(key: str) -> Callable[[Reading, Node], Nearby | None]:
             else:
                 reading.problems.add(within_node.place, "`within` is a number of units, 1 or more")
         match = parse_test(reading, match_node)
-        count = _range(reading, count_node, shares=True) if count_node is not None else Range(1, _UNLIMITED)
+        count = _range(reading.problems, count_node, shares=True) if count_node is not None else Range(1, _UNLIMITED)
         return Nearby(match, within, count) if match is not None and count is not None else None
 
     return read
 
 
 def _use_value(reading: Reading, node: Node) -> Test | None:
-    word = read_word(reading, node, "a name")
+    word = read_word(reading.problems, node, "a name")
     if word is None:
         return None
     if not word.startswith("$"):
@@ -457,8 +464,8 @@ TESTS: dict[str, Key] = {
         "4..",
         read=_measure_value(True),
     ),
-    "full_stop": Key("ends like a sentence", _BOOLEAN, "false", read=_flag),
-    "wrapped": Key("a line of a paragraph that is wrapped at some width", _BOOLEAN, "true", read=_flag),
+    "full_stop": Key("ends like a sentence", _BOOLEAN, "false", read=_boolean_value),
+    "wrapped": Key("a line of a paragraph that is wrapped at some width", _BOOLEAN, "true", read=_boolean_value),
     "first": Key("among the first lines of the document", _POSITION, "3", read=_position_value),
     "last": Key("among the last lines of the document", _POSITION, "30%", read=_position_value),
     "previous": Key("the unit before passes the test", _TEST, "{is: $share}", read=_test_value),
@@ -517,7 +524,7 @@ def _parse_test(reading: Reading, node: Node) -> Test | None:
             reading.problems.add(node.place, "expected a test such as `{is: share}`")
         return None
     case_node = node.get("case")
-    case = bool(_flag(reading, case_node)) if case_node is not None else False
+    case = bool(read_boolean(reading.problems, case_node)) if case_node is not None else False
     if case_node is not None and not any(node.get(key) for key in TEXT_TESTS):
         reading.problems.add(case_node.place, "`case` goes beside a phrase or a pattern")
     tests: list[Test] = []
@@ -564,39 +571,39 @@ RULE_KEYS: dict[str, Key] = {
         "one line: what leftover this is",
         _TEXT,
         "A line that is only a share button's label",
-        read=lambda reading, node: read_word(reading, node, "about"),
+        read=lambda reading, node: read_word(reading.problems, node, "about"),
     ),
     "risk": Key(
         "safe (never the author's), likely or risky",
         {"enum": list(RISKS)},
         "safe",
         "likely",
-        read=lambda reading, node: _choice(reading, node, "risk", RISKS),
+        read=lambda reading, node: read_choice(reading.problems, node, "risk", RISKS),
     ),
     "status": Key(
         "stable, testing, experimental (off unless enabled) or deprecated",
         {"enum": list(STATUSES)},
         "experimental",
         "stable",
-        read=lambda reading, node: _choice(reading, node, "status", STATUSES),
+        read=lambda reading, node: read_choice(reading.problems, node, "status", STATUSES),
     ),
     "tags": Key(
         "labels to select rules by",
         _TEXTS,
         "[share]",
-        read=lambda reading, node: read_strings(reading, node, "a tag"),
+        read=lambda reading, node: read_strings(reading.problems, node, "a tag"),
     ),
     "refs": Key(
         "where the rule comes from",
         _TEXTS,
         "'https://example.com/list'",
-        read=lambda reading, node: read_strings(reading, node, "a reference"),
+        read=lambda reading, node: read_strings(reading.problems, node, "a reference"),
     ),
     "replaced_by": Key(
         "the rule to use instead",
         _TEXT,
         "social/share-label",
-        read=lambda reading, node: read_word(reading, node, "replaced_by"),
+        read=lambda reading, node: read_word(reading.problems, node, "replaced_by"),
     ),
     "for": Key(
         "the languages and sites the rule is for: only documents known to be of them",
@@ -608,7 +615,7 @@ RULE_KEYS: dict[str, Key] = {
         {"enum": list(UNITS)},
         "span",
         "line",
-        read=lambda reading, node: _choice(reading, node, "unit", UNITS),
+        read=lambda reading, node: read_choice(reading.problems, node, "unit", UNITS),
     ),
     "match": Key("the test", _TEST, "{is: $share}", read=_test_value),
     "unless": Key("a test; where it holds, the rule stays away", _TEST, "{full_stop: true}", read=_test_value),
@@ -623,7 +630,7 @@ RULE_KEYS: dict[str, Key] = {
         {"enum": list(ACTIONS)},
         "replace",
         "drop",
-        read=lambda reading, node: _choice(reading, node, "do", ACTIONS),
+        read=lambda reading, node: read_choice(reading.problems, node, "do", ACTIONS),
         name="action",
     ),
     "with": Key(
@@ -635,13 +642,13 @@ RULE_KEYS: dict[str, Key] = {
         "share of the document's words that the rule may remove",
         _SHARE,
         "20%",
-        read=lambda reading, node: read_share(reading, node, "budget"),
+        read=lambda reading, node: read_share(reading.problems, node, "budget"),
     ),
     "allow": Key(
         "names of lint warnings that are right for this rule, and stay silent",
         _TEXTS,
         "[short-phrase]",
-        read=lambda reading, node: read_strings(reading, node, "a warning's name"),
+        read=lambda reading, node: read_strings(reading.problems, node, "a warning's name"),
     ),
     "examples": Key(
         "texts that prove what the rule does and what it leaves: at least one of each",
@@ -722,7 +729,7 @@ def parse_rule(reading: Reading, node: Node, layer: int) -> Rule | None:
         for key, name in (("language", "languages"), ("site", "sites")):
             value = for_node.get(key)
             if value is not None:
-                values[name] = tuple(word.lower() for word in read_strings(reading, value, f"a {key}"))
+                values[name] = tuple(word.lower() for word in read_strings(reading.problems, value, f"a {key}"))
                 _check_for(reading, value, values[name], key)
     _read_with(reading, node, values)
     if len(reading.problems.found) == before:
@@ -747,7 +754,7 @@ def _identifier(reading: Reading, node: Node) -> str | None:
     if id_node is None:
         reading.problems.add(node.place, "a rule without `id`")
         return None
-    identifier = read_word(reading, id_node, "id")
+    identifier = read_word(reading.problems, id_node, "id")
     if identifier is not None and not IDENTIFIER.fullmatch(identifier):
         reading.problems.add(
             id_node.place,
@@ -767,10 +774,10 @@ def _read_with(reading: Reading, node: Node, values: dict[str, Any]) -> None:
             reading.problems.add(node.place, "`do: fix` wants an operation: `with: {operation: encoding}`")
         return
     if action == "replace":
-        values["template"] = read_word(reading, with_node, "a template")
+        values["template"] = read_word(reading.problems, with_node, "a template")
     elif action == "fix":
         if with_node.kind == "scalar":
-            values["operation"] = read_word(reading, with_node, "an operation")
+            values["operation"] = read_word(reading.problems, with_node, "an operation")
             values["option_places"] = {"operation": with_node.place}
             return
         if with_node.kind != "map" or with_node.get("operation") is None:
@@ -781,7 +788,7 @@ def _read_with(reading: Reading, node: Node, values: dict[str, Any]) -> None:
         for key, key_node, value in with_node.named():
             places[key] = key_node.place
             if key == "operation":
-                values["operation"] = read_word(reading, value, "operation")
+                values["operation"] = read_word(reading.problems, value, "operation")
             else:
                 options[key] = _option(reading, value)
         values["options"], values["option_places"] = options, places
@@ -794,12 +801,12 @@ def _option(reading: Reading, node: Node) -> Any:
         reading.problems.add(node.place, "an option is true, false, a number or text")
         return None
     if node.tag == "bool":
-        return _flag(reading, node)
+        return read_boolean(reading.problems, node)
     if node.tag == "int" and re.fullmatch(r"-?\d{1,9}", node.text):
         return int(node.text)
     if node.tag == "float" and re.fullmatch(r"-?\d{1,9}\.\d{1,9}", node.text):
         return float(node.text)
-    return read_word(reading, node, "an option")
+    return read_word(reading.problems, node, "an option")
 
 
 def _run(reading: Reading, node: Node) -> Run | None:
@@ -807,14 +814,14 @@ def _run(reading: Reading, node: Node) -> Run | None:
         return None
     then_node, count_node, gap_node, edge_node = (node.get(key) for key in RUN_KEYS)
     then = parse_test(reading, then_node) if then_node is not None else None
-    count = _range(reading, count_node, shares=False) if count_node is not None else Range(1, _UNLIMITED)
+    count = _range(reading.problems, count_node, shares=False) if count_node is not None else Range(1, _UNLIMITED)
     gap = 1
     if gap_node is not None:
         if gap_node.kind == "scalar" and re.fullmatch(r"[0-9]{1,3}", gap_node.text):
             gap = int(gap_node.text)
         else:
             reading.problems.add(gap_node.place, "`gap` is a number of blank lines, 0 to 999")
-    edge = _choice(reading, edge_node, "edge", ("start", "end")) if edge_node is not None else None
+    edge = read_choice(reading.problems, edge_node, "edge", ("start", "end")) if edge_node is not None else None
     if count is None:
         return None
     if count_node is not None and count.high < 1:
@@ -858,10 +865,10 @@ def _example(reading: Reading, node: Node) -> Example | None:
 def _sample(reading: Reading, node: Node, key: str) -> str | None:
     """Read what an example says: a text, or a list of its lines, where a ``$name`` stands for the lines that it names."""
     if node.kind != "list" or key in FOR_KEYS:
-        return read_word(reading, node, key)
+        return read_word(reading.problems, node, key)
     lines: list[str] = []
     for item in node.items:
-        line = read_word(reading, item, "a line of an example")
+        line = read_word(reading.problems, item, "a line of an example")
         if line is None:
             return None
         if not line.startswith("$") or len(line) == 1:
