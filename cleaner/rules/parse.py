@@ -52,6 +52,7 @@ __all__ = [
     "read_choice",
     "read_share",
     "read_strings",
+    "read_whole",
     "read_word",
 ]
 
@@ -64,6 +65,9 @@ MOST_EXPANDED = 200_000  # phrases and tests, counted wherever a name stands for
 _DEEPEST_TEST = 50  # tests inside one another, names put in
 LARGEST_EXAMPLE = 20_000  # characters
 LONGEST_PHRASE = 500  # characters
+LONGEST_PASSAGE = 99_999  # words
+LARGEST_GAP = 999  # blank lines
+LARGEST_NUMBER = 999_999_999  # of lines or units
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +153,24 @@ def read_boolean(problems: Problems, node: Node) -> bool | None:
     return None
 
 
+def _whole(text: str, low: int, high: int) -> int | None:
+    """Return the whole number that `text` writes, if it is one from `low` to `high`."""
+    # No zero in front, because YAML reads `010` as 8.
+    number = int(text) if re.fullmatch(r"0|[1-9][0-9]{0,8}", text) else None
+    return number if number is not None and low <= number <= high else None
+
+
+def read_whole(problems: Problems, node: Node, low: int, high: int, what: str) -> int | None:
+    """Return a whole number from `low` to `high`, of nine digits at most; `what` begins the message where it is none."""
+    number = _whole(node.text, low, high)
+    if number is None:
+        problems.add(node.place, f"{what}, {low} to {high:,}")
+    return number
+
+
 def read_share(problems: Problems, node: Node, what: str) -> float | None:
     """Return a share 0..1 written as ``30%`` or ``0.3``."""
-    text = node.text.strip() if node.kind == "scalar" else ""
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(%?)", text)
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(%?)", node.text)
     share = float(found[1]) / (100 if found[2] else 1) if found else -1.0
     if not 0 < share <= 1:
         problems.add(node.place, f"{what} is a share such as `30%` or `0.3`")
@@ -162,7 +180,7 @@ def read_share(problems: Problems, node: Node, what: str) -> float | None:
 
 def _range(problems: Problems, node: Node, *, shares: bool) -> Range | None:
     """Return a range such as ``3..18``, which with `shares` may also be one of shares: ``60%..``."""
-    text = node.text.strip() if node.kind == "scalar" else ""
+    text = node.text
     found = _RANGE.fullmatch(text)
     if not text or text == ".." or found is None:
         problems.add(
@@ -325,13 +343,12 @@ def _boolean_value(reading: Reading, node: Node) -> bool | None:
 
 
 def _position_value(reading: Reading, node: Node) -> Position | None:
-    text = node.text.strip() if node.kind == "scalar" else ""
-    found = re.fullmatch(r"([0-9]{1,9})(%?)", text)
-    amount = int(found[1]) if found else 0
-    if not found or not amount or (found[2] and amount > 100):
+    share = node.text.endswith("%")
+    amount = _whole(node.text.removesuffix("%"), 1, 100 if share else LARGEST_NUMBER)
+    if amount is None:
         reading.problems.add(node.place, "expected a number of lines such as `3`, or a share such as `30%`")
         return None
-    return Position(amount / 100, True) if found[2] else Position(amount)
+    return Position(amount / 100, True) if share else Position(amount)
 
 
 def _duplicate_value(reading: Reading, node: Node) -> Duplicate | None:
@@ -352,11 +369,8 @@ def _duplicate_value(reading: Reading, node: Node) -> Duplicate | None:
             return None
         passage_node = node.get("passage")
         if passage_node is not None:
-            text = passage_node.text.strip() if passage_node.kind == "scalar" else ""
-            passage = int(text) if re.fullmatch(r"[1-9][0-9]{0,4}", text) else None
-            if passage is None:
-                reading.problems.add(passage_node.place, "`passage` is a number of words such as `100`")
-            elif near_node is not None or of_node.text != "earlier":
+            passage = read_whole(reading.problems, passage_node, 1, LONGEST_PASSAGE, "`passage` is a number of words")
+            if passage is not None and (near_node is not None or of_node.text != "earlier"):
                 reading.problems.add(passage_node.place, "`passage` goes with `of: earlier` alone")
     if of_node is None:
         return None
@@ -374,10 +388,7 @@ def _nearby_value(key: str) -> Callable[[Reading, Node], Nearby | None]:
             return None
         within: int | None = None
         if within_node is not None:
-            if within_node.kind == "scalar" and re.fullmatch(r"[1-9][0-9]{0,8}", within_node.text):
-                within = int(within_node.text)
-            else:
-                reading.problems.add(within_node.place, "`within` is a number of units, 1 or more")
+            within = read_whole(reading.problems, within_node, 1, LARGEST_NUMBER, "`within` is a number of units")
         match = parse_test(reading, match_node)
         count = _range(reading.problems, count_node, shares=True) if count_node is not None else Range(1, _UNLIMITED)
         return Nearby(match, within, count) if match is not None and count is not None else None
@@ -815,14 +826,11 @@ def _run(reading: Reading, node: Node) -> Run | None:
     then_node, count_node, gap_node, edge_node = (node.get(key) for key in RUN_KEYS)
     then = parse_test(reading, then_node) if then_node is not None else None
     count = _range(reading.problems, count_node, shares=False) if count_node is not None else Range(1, _UNLIMITED)
-    gap = 1
+    gap: int | None = 1
     if gap_node is not None:
-        if gap_node.kind == "scalar" and re.fullmatch(r"[0-9]{1,3}", gap_node.text):
-            gap = int(gap_node.text)
-        else:
-            reading.problems.add(gap_node.place, "`gap` is a number of blank lines, 0 to 999")
+        gap = read_whole(reading.problems, gap_node, 0, LARGEST_GAP, "`gap` is a number of blank lines")
     edge = read_choice(reading.problems, edge_node, "edge", ("start", "end")) if edge_node is not None else None
-    if count is None:
+    if count is None or gap is None:
         return None
     if count_node is not None and count.high < 1:
         reading.problems.add(count_node.place, "`count` must let the run take at least one unit")

@@ -22,6 +22,9 @@ from cleaner.rules.parse import (
     IDENTIFIER,
     LANGUAGE,
     LARGEST_EXAMPLE,
+    LARGEST_GAP,
+    LARGEST_NUMBER,
+    LONGEST_PASSAGE,
     LONGEST_PHRASE,
     NEARBY_KEYS,
     RULE_KEYS,
@@ -45,6 +48,17 @@ def _whole(pattern: str) -> str:
 
 def _range(*numbers: str) -> str:
     return _whole("|".join(rf"{number}(?:\.\.(?:{number})?)?|\.\.{number}" for number in numbers))
+
+
+def _whole_number(low: int, high: int) -> dict[str, Any]:
+    """Return the schema of a whole number, bare or in quotes, from `low`, 0 or 1, to `high`, a row of nines."""
+    pattern = f"[1-9][0-9]{{0,{len(str(high)) - 1}}}"
+    return {
+        "anyOf": [
+            {"type": "integer", "minimum": low, "maximum": high},
+            {"type": "string", "pattern": _whole(pattern if low else f"0|{pattern}")},
+        ]
+    }
 
 
 def _ref(kind: str) -> dict[str, Any]:
@@ -107,10 +121,7 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "passage": {
         "description": "a number of words such as `100`",
-        "anyOf": [
-            {"type": "integer", "minimum": 1, "maximum": 99999},
-            {"type": "string", "pattern": _whole("[1-9][0-9]{0,4}")},
-        ],
+        **_whole_number(1, LONGEST_PASSAGE),
     },
     "near": {
         "description": "a share from 0.5 to below 1: `90%` or `0.9`",
@@ -134,23 +145,17 @@ KINDS: dict[str, dict[str, Any]] = {
     "position": {
         "description": "a number of lines, `3`, or a share of them, `30%`, which is at least two lines",
         "anyOf": [
-            {"type": "integer", "minimum": 1},
-            {"type": "string", "pattern": _whole(rf"{_ABOVE_ZERO}(?:{_WHOLE}|0*(?:100|[0-9]{{1,2}})%)")},
+            *_whole_number(1, LARGEST_NUMBER)["anyOf"],
+            {"type": "string", "pattern": _whole("(?:100|[1-9][0-9]?)%")},
         ],
     },
     "gap": {
         "description": "a number of blank lines, 0 to 999",
-        "anyOf": [
-            {"type": "integer", "minimum": 0, "maximum": 999},
-            {"type": "string", "pattern": _whole("[0-9]{1,3}")},
-        ],
+        **_whole_number(0, LARGEST_GAP),
     },
     "distance": {
         "description": "a number of units, 1 or more",
-        "anyOf": [
-            {"type": "integer", "minimum": 1, "maximum": 999_999_999},
-            {"type": "string", "pattern": _whole("[1-9][0-9]{0,8}")},
-        ],
+        **_whole_number(1, LARGEST_NUMBER),
     },
     "pattern": {
         "description": "a regular expression of the Python package `regex`",
