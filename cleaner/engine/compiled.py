@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from cleaner.matching.units import Kind, Units
 from cleaner.matching.wrapping import wrapped
 from cleaner.repair import OPERATIONS
 from cleaner.rules.clues import Scan, found_by
-from cleaner.rules.model import RISKS, Rule, Test, inner_tests, own_tests, span_locator
+from cleaner.rules.model import RISKS, Rule, Test, own_tests, parts_of, span_locator, tests_of
 from cleaner.rules.problems import Problem, nearest
 from cleaner.text import word_count
 
@@ -95,19 +95,11 @@ def compile_rule(rule: Rule, problems: list[Problem]) -> CompiledRule | None:
     return CompiledRule(rule, _phase(rule), options, "line" if rule.unit == "span" else rule.unit)
 
 
-def _parts(rule: Rule) -> tuple[Test | None, ...]:
-    return rule.match, rule.unless, rule.run.then if rule.run is not None else None
-
-
-def _tests(rule: Rule) -> list[Test]:
-    return [test for part in _parts(rule) for test in inner_tests(part)]
-
-
 def _counts(rule: Rule) -> bool:
     """Tell whether a rule counts lines of which it may itself take some."""
     edge = rule.run.edge if rule.run is not None else None
     untouched = {"start": {"below"}, "end": {"above"}}.get(edge or "", set())  # where a rule to an edge takes nothing
-    counted = [test.value for test in _tests(rule) if test.key in {"above", "below", "around"} - untouched]
+    counted = [test.value for test in tests_of(rule) if test.key in {"above", "below", "around"} - untouched]
     if not counted or rule.run is not None or rule.match is None:
         return bool(counted)
     fewest = min(_word_range(nearby.match)[0] for nearby in counted)
@@ -134,16 +126,16 @@ def _word_range(test: Test) -> tuple[float, float]:
 
 def _creeps(rule: Rule) -> bool:
     """Tell whether line after line could come to pass a rule, because it stands beside the same neighbour now, or last."""
-    wanted = [*inner_tests(rule.match), *inner_tests(rule.run.then if rule.run else None)]
-    return any(test.key in ("previous", "next") for test in _tests(rule)) or any(
-        test.key in ("first", "last") and not test.value.share for test in wanted
+    taking = tests_of(replace(rule, unless=None))  # what may come to hold of a line that is to go
+    return any(test.key in ("previous", "next") for test in tests_of(rule)) or any(
+        test.key in ("first", "last") and not test.value.share for test in taking
     )
 
 
 def _phase(rule: Rule) -> Phase:
     if rule.action == "fix":
         return OPERATIONS[rule.operation or ""].phase
-    if any(test.key == "duplicate" for test in _tests(rule)):
+    if any(test.key == "duplicate" for test in tests_of(rule)):
         return "duplicate"
     if rule.run is not None:
         return "run"
@@ -189,4 +181,4 @@ def finder_of(test: Test | None) -> Callable[[Units], Sequence[int]] | None:
 
 def counted_by(rules: Iterable[CompiledRule]) -> dict[object, Scan]:
     """Return how the units are found that rules count above or below others, by the key for their indices."""
-    return {key: scan for one in rules for test in _parts(one.rule) for key, scan in counted(test).items()}
+    return {key: scan for one in rules for test in parts_of(one.rule) for key, scan in counted(test).items()}

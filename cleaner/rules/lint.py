@@ -17,11 +17,14 @@ from cleaner.rules.clues import found_by, scan_of, widened
 from cleaner.rules.examples import Changes, Clean, alone, check_example, known_of
 from cleaner.rules.layers import Resolved
 from cleaner.rules.model import (
+    TEXT_TESTS,
     Configuration,
     Rule,
     Test,
     inner_tests,
+    own_tests,
     span_locator,
+    tests_of,
 )
 from cleaner.rules.patterns import compile_pattern, template_groups
 from cleaner.rules.problems import Place, nearest
@@ -293,13 +296,9 @@ def _ambiguous_pattern(subject: _Subject) -> Iterator[_Found]:
 
 def _patterns(subject: _Subject) -> Iterator[tuple[Rule, Test]]:
     for rule in subject.rules:
-        for test in _all_tests(rule):
+        for test in tests_of(rule):
             if test.key == "regex":
                 yield rule, test
-
-
-def _all_tests(rule: Rule) -> list[Test]:
-    return [*inner_tests(rule.match), *inner_tests(rule.unless), *inner_tests(rule.run.then if rule.run else None)]
 
 
 # ------------------------------------------------------------------ what chooses candidates
@@ -310,7 +309,7 @@ def _slow_pattern(subject: _Subject) -> Iterator[_Found]:
         # What a repeated line says cannot be known beforehand: such a rule must look at every line anyway.
         if rule.match is None or _is_chosen(rule.match) or found_by(rule.match) is not None:
             continue
-        own = list(_own_text_tests(rule.match))
+        own = [test for test in own_tests(rule.match) if test.key in TEXT_TESTS]
         slow = [test for test in own if not _is_chosen(test)]
         for test in slow:
             message = (
@@ -330,17 +329,6 @@ def _is_chosen(test: Test) -> bool:
     """Tell whether the accelerator can choose candidates for a test."""
     scan = scan_of(test)
     return scan is not None and all(one.key != "regex" or _is_compiled(widened(one) or "") for one, _ in scan)
-
-
-def _own_text_tests(test: Test) -> Iterator[Test]:
-    """Yield the phrases and patterns that must hold of the unit itself, not of a neighbour."""
-    if test.key in ("all", "any"):
-        for part in test.value:
-            yield from _own_text_tests(part)
-    elif test.key == "use":
-        yield from _own_text_tests(test.value)
-    elif test.key in _PHRASE_TESTS or test.key == "regex":
-        yield test
 
 
 # ------------------------------------------------------------------ limits

@@ -37,7 +37,9 @@ __all__ = [
     "folded_phrase",
     "inner_tests",
     "own_tests",
+    "parts_of",
     "span_locator",
+    "tests_of",
 ]
 
 Risk = Literal["safe", "likely", "risky"]
@@ -242,6 +244,16 @@ def inner_tests(test: Test | None) -> list[Test]:
         if isinstance(value, Test):
             found.extend(inner_tests(value))
     return found
+
+
+def parts_of(rule: Rule) -> tuple[Test | None, ...]:
+    """Return a rule's own tests: `match`, `unless`, and what a run goes on with; None for those that it has not."""
+    return rule.match, rule.unless, rule.run.then if rule.run is not None else None
+
+
+def tests_of(rule: Rule) -> list[Test]:
+    """Return all tests of a rule, those inside others too."""
+    return [test for part in parts_of(rule) for test in inner_tests(part)]
 
 
 def own_tests(test: Test | None) -> list[Test]:
