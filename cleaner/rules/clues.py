@@ -13,8 +13,8 @@ __all__ = ["Scan", "found_by", "is_tied", "openings", "scan_of", "widened"]
 _TIED = re.compile(r"\(\?\w+\)\^")
 _LONG = 10  # bytes; from there on the length of a phrase tells no more
 
-# Phrases and patterns of which one hits for every unit that can pass, each with the distance from the unit that it hits to the
-# unit that may pass: 1 for a test of the unit before.
+# The tests to scan for, each with a `shift`: every unit that can pass is hit by one of them, or stands `shift` units after one
+# that is (1 for `previous`, -1 for `next`).
 Scan = tuple[tuple[Test, int], ...]
 
 

@@ -194,7 +194,7 @@ def load_test(text: str, file: str = "<test>") -> Test:
             _read_file(path, Problems(), loaded, ())
         defined = {layer.pack.name: _defined(layer, Problems()) for layer in loaded.values()}
     test = parse_test(Reading("", Names(defined, {"": tuple(defined)}), problems), node)
-    problems.stop_if_any()
+    problems.raise_if_any()
     if test is None:
         raise RuleError([Problem(node.place, "an empty test")])
     return test
@@ -359,7 +359,7 @@ def _resolve(layers: Sequence[_Layer], problems: Problems) -> Resolved:
                 f"two packs are called `{layer.pack.name}`: {first.pack.file} and this one; {advice}",
             )
     if circle or len(by_name) < len(order):
-        problems.stop_if_any()  # where a name means two packs, much else would seem wrong
+        problems.raise_if_any()  # where a name means two packs, much else would seem wrong
     every = {other.pack.name: other for layer in order for other in (*layer.required, layer)}
     defined = {name: _defined(layer, problems) for name, layer in every.items()}
     rules = {layer.pack.name: _rule_nodes(layer, problems) for layer in order}
@@ -391,7 +391,7 @@ def _resolve(layers: Sequence[_Layer], problems: Problems) -> Resolved:
                 check_name(Reading(layer.pack.name, names, problems), node)
     chosen = _for_sites(order, rules, names, parsed, _choose(order, parsed, problems), problems)
     guard = _guard(order, problems)
-    problems.stop_if_any()
+    problems.raise_if_any()
     packs = tuple(layer.pack for layer in order)
     configuration = Configuration(packs, tuple(chosen), guard, digest_of(packs, chosen, guard))
     merged = {f"{pack}/{name}": node for pack, group in defined.items() for name, node in group.items()}

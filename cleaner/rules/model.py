@@ -98,9 +98,6 @@ class Range:
     high: int | float
     share: bool = False
 
-    def __contains__(self, value: float) -> bool:
-        return self.low <= value <= self.high
-
 
 @dataclass(frozen=True, slots=True)
 class Position:
@@ -137,7 +134,7 @@ class Test:
 
     The value's type follows from the key: phrases, a pattern, a range, tests. The keys ``all`` and ``any``
     hold a tuple of tests. `case` says that phrases and patterns are case-sensitive. `widened` is what
-    `cleaner.rules.patterns.widen` makes of a pattern (empty: nothing), and `openings` how that begins; only the cache
+    `cleaner.rules.widening.widen` makes of a pattern (empty: nothing), and `openings` how that begins; only the cache
     knows them beforehand.
     """
 
@@ -162,7 +159,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Text before and after a rule; `kind` is the key it was written with."""
+    """Text before and after a rule.
+
+    `kind` says what is expected: the text is dropped, kept, changed (`in` and `out`) or flagged.
+    """
 
     kind: Literal["drop", "keep", "change", "flag"]
     text: str

@@ -44,7 +44,7 @@ class Problems:
         source = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
         self.found.append(Problem(place, printable(message), source))
 
-    def stop_if_any(self) -> None:
+    def raise_if_any(self) -> None:
         """Raise `RuleError` if any problem was found, sorted by place."""
         if self.found:
             unique = list(
