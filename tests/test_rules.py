@@ -13,7 +13,7 @@ import yaml
 
 from cleaner.rules import Configuration, Rule, RuleError, load, load_file, load_text, pack_files
 from cleaner.rules.layers import PACK_KEYS, resolve_text
-from cleaner.rules.packs import LARGEST_FILE
+from cleaner.rules.packs import LARGEST_FILE_BYTES
 from cleaner.rules.parse import RULE_KEYS, TESTS
 from cleaner.rules.problems import Place, Problem, nearest
 
@@ -223,7 +223,7 @@ def test_bytes(tmp_path: Path, data: bytes, expected: list[str]) -> None:
 
 def test_a_file_too_large(tmp_path: Path) -> None:
     with (tmp_path / "a.yaml").open("wb") as stream:
-        stream.truncate(4 * LARGEST_FILE + 1)  # sparse
+        stream.truncate(LARGEST_FILE_BYTES + 1)  # sparse
     assert problems_of(lambda: load_file(tmp_path / "a.yaml")) == ["1:1 the file has more than 64,000,000 bytes"]
 
 

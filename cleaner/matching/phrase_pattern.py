@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from cleaner.rules.model import Phrase, fold_phrase
+from cleaner.rules.patterns import NOT_ASCII
 
 __all__ = ["phrase_pattern"]
 
@@ -29,7 +30,7 @@ def phrase_pattern(key: str, phrases: Sequence[Phrase], *, whole: bool = True) -
             written[piece] = _written(piece)
         return written[piece]
 
-    tail = rf"(?-i:[{_ASCII_EDGE}{_BEYOND}]*)$" if key == "ends" else ""
+    tail = rf"(?-i:[{_ASCII_EDGE}{NOT_ASCII}]*)$" if key == "ends" else ""
     return f"(?is)(?:{_PIECE.sub(write, tree)}){tail}"
 
 
@@ -41,7 +42,6 @@ _MARKS = {_OPEN: "(?:", _CLOSE: ")", _OR: "|", _EDGE: r"\b", _CUT: ""}
 _LETTERS = 14
 _PIECE = re.compile(r"\.+| +|ss+|[^0-9a-hj-z]")
 _ASCII_EDGE = r"\t-\r\x1c-/:-@\[-`{-\x7f"
-_BEYOND = r"\x{80}-\x{10ffff}"
 _MORE_FORMS = {"σ": "ς", "i": "ıİ"}
 
 
@@ -91,7 +91,7 @@ def _written(piece: str) -> str:
         forms = _forms(first)
         return "[" + "".join(f"\\x{{{ord(form):x}}}" for form in forms) + "]" if forms else "."
     among = {" ": r"\t-\r\x1c-\x20", "'": "'`", "s": "sS"}.get(first) or f"\\x{ord(first):02x}"
-    return f"(?-i:[{among}{_BEYOND}]+)"
+    return f"(?-i:[{among}{NOT_ASCII}]+)"
 
 
 def _forms(character: str) -> list[str]:

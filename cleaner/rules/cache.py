@@ -23,7 +23,7 @@ from cleaner import __version__
 from cleaner.rules.carry import TYPES
 from cleaner.rules.clues import openings, widened
 from cleaner.rules.model import Configuration, Phrase, Test
-from cleaner.rules.packs import LARGEST_FILE, pack_paths
+from cleaner.rules.packs import LARGEST_FILE_BYTES, pack_paths
 from cleaner.rules.problems import Place
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cache_directory", "cached", "without_examples"]
 
-_LARGEST = 4 * LARGEST_FILE  # bytes
 _CHECKSUM = 32  # bytes
 _MOST_FILES = 64  # in the directory; the oldest go
 _NAME = re.compile(r"[0-9a-f]{40}\.rules")  # whatever else lies in the directory is not ours to touch
@@ -125,7 +124,7 @@ def _digest(path: str) -> str | None:
     if not os.path.isfile(path):
         return None
     with open(path, "rb") as stream:
-        return hashlib.sha256(stream.read(_LARGEST + 1)).hexdigest()
+        return hashlib.sha256(stream.read(LARGEST_FILE_BYTES + 1)).hexdigest()
 
 
 def _read(place: str) -> bytes:
@@ -133,7 +132,7 @@ def _read(place: str) -> bytes:
     if not _is_ours(os.path.dirname(place)):
         raise PermissionError(place)
     with open(place, "rb") as stream:
-        checksum, data = stream.read(_CHECKSUM), stream.read(_LARGEST)
+        checksum, data = stream.read(_CHECKSUM), stream.read(LARGEST_FILE_BYTES)
     if hashlib.sha256(data).digest() != checksum:
         raise ValueError("damaged")
     return data

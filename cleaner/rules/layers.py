@@ -17,7 +17,7 @@ from pathlib import Path
 from cleaner.rules.carry import digest_of
 from cleaner.rules.model import RISKS, Configuration, Pack, Rule, Test
 from cleaner.rules.nodes import Node, Problems, read_nodes
-from cleaner.rules.packs import LARGEST_FILE, pack_files
+from cleaner.rules.packs import LARGEST_FILE_BYTES, pack_files
 from cleaner.rules.parse import (
     HOST,
     IDENTIFIER,
@@ -31,6 +31,7 @@ from cleaner.rules.parse import (
     read_choice,
     read_share,
     read_word,
+    ref,
 )
 from cleaner.rules.problems import Place, Problem, RuleError, nearest
 
@@ -45,29 +46,29 @@ __all__ = [
 ]
 
 DEFAULT_GUARD = 0.5  # share of a document's words
-_TEXT, _SELECTORS = {"$ref": "#/$defs/text"}, {"$ref": "#/$defs/texts"}
+_TEXT, _SELECTORS = ref("text"), ref("texts")
 PACK_KEYS: dict[str, Key] = {
     "pack": Key(
         "the pack's name; a configuration without one is called `local`",
-        {"$ref": "#/$defs/identifier"},
+        ref("identifier"),
         "news",
     ),
-    "version": Key("MAJOR.MINOR.PATCH", {"$ref": "#/$defs/version"}, "1.0.0"),
+    "version": Key("MAJOR.MINOR.PATCH", ref("version"), "1.0.0"),
     "about": Key("one line: what the pack is for", _TEXT, "Leftovers of news sites"),
     "requires": Key(
         "packs whose names ($pack/name) are used; their rules are not taken in",
-        {"$ref": "#/$defs/packs"},
+        ref("packs"),
         "[social]",
     ),
     "extends": Key(
         "packs whose rules are taken in, by name, name@version or file path",
-        {"$ref": "#/$defs/packs"},
+        ref("packs"),
         "[default, ./ours.yaml]",
     ),
     "guard": Key(
         "share of a document's words that may be removed before everything is taken back; without it, that of the packs which "
         f"this one extends, else {DEFAULT_GUARD:.0%}",
-        {"$ref": "#/$defs/share"},
+        ref("share"),
         "40%",
     ),
     "max_risk": Key("the highest risk of the rules that run", {"enum": list(RISKS)}, "safe", "risky"),
@@ -79,25 +80,24 @@ PACK_KEYS: dict[str, Key] = {
     ),
     "override": Key(
         "changes of single fields (pack/id: {run.count: 2..20}) and of names (pack/name+: [phrase])",
-        {"$ref": "#/$defs/override"},
+        ref("override"),
         "{news/related-block: {run.count: 2..20}, social/share+: {de: [weitersagen]}}",
     ),
     "sites": Key(
         "what is different for documents of one site: rules to disable, enable or override there",
-        {"$ref": "#/$defs/sites"},
+        ref("sites"),
         "{example.com: {disable: news/more-news}}",
     ),
     "define": Key(
         "named phrases and tests",
-        {"$ref": "#/$defs/define"},
+        ref("define"),
         "{share: {en: [share], fr: [partager]}, headline: {words: 3..18}}",
     ),
-    "rules": Key("the rules", {"$ref": "#/$defs/rules"}, "[]"),
+    "rules": Key("the rules", ref("rules"), "[]"),
 }
 SITE_KEYS = ("disable", "enable", "override")
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 DEFINED = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
-_MOST_BYTES = 4 * LARGEST_FILE
 _CIRCLE = "packs that extend each other"
 _DEEPEST_PACK = 20  # packs that extend packs
 
@@ -203,14 +203,14 @@ def load_test(text: str, file: str = "<test>") -> Test:
 def _read_file(path: Path, problems: Problems, loaded: dict[str, _Layer], opening: tuple[str, ...]) -> _Layer | None:
     try:
         with path.open("rb") as stream:
-            data = stream.read(_MOST_BYTES + 1)
+            data = stream.read(LARGEST_FILE_BYTES + 1)
     except OSError as error:
         if opening:
             problems.found.append(Problem(Place(str(path), 1, 1), f"cannot be read: {error.strerror or error}"))
             return None
         raise
-    if len(data) > _MOST_BYTES:
-        problems.found.append(Problem(Place(str(path), 1, 1), f"the file has more than {_MOST_BYTES:,} bytes"))
+    if len(data) > LARGEST_FILE_BYTES:
+        problems.found.append(Problem(Place(str(path), 1, 1), f"the file has more than {LARGEST_FILE_BYTES:,} bytes"))
         return None
     problems.files[str(path)] = hashlib.sha256(data).hexdigest()
     try:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LARGEST_FILE", "pack_files", "pack_folder", "pack_paths"]
+__all__ = ["LARGEST_FILE", "LARGEST_FILE_BYTES", "pack_files", "pack_folder", "pack_paths"]
 
 LARGEST_FILE = 16_000_000  # characters of one pack
+LARGEST_FILE_BYTES = 4 * LARGEST_FILE  # a character has up to four in UTF-8
 
 
 @cache

@@ -54,6 +54,7 @@ __all__ = [
     "read_strings",
     "read_whole",
     "read_word",
+    "ref",
 ]
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})?|any")
@@ -431,8 +432,8 @@ class Key:
     name: str = ""
 
 
-def _ref(kind: str) -> dict[str, Any]:
-    """Refer to a kind of value that `cleaner.rules.schema` describes."""
+def ref(kind: str) -> dict[str, Any]:
+    """Return the JSON Schema of a value of a kind that `cleaner.rules.schema` describes."""
     return {"$ref": f"#/$defs/{kind}"}
 
 
@@ -440,13 +441,13 @@ def _test_value(reading: Reading, node: Node) -> Test | None:
     return parse_test(reading, node)
 
 
-_PHRASES, _COUNT, _AMOUNT, _POSITION = _ref("phrases"), _ref("count"), _ref("amount"), _ref("position")
+_PHRASES, _COUNT, _AMOUNT, _POSITION = ref("phrases"), ref("count"), ref("amount"), ref("position")
 _TEST, _TEXT, _TEXTS, _BOOLEAN, _SHARE = (
-    _ref("test"),
-    _ref("text"),
-    _ref("texts"),
-    _ref("boolean"),
-    _ref("share"),
+    ref("test"),
+    ref("text"),
+    ref("texts"),
+    ref("boolean"),
+    ref("share"),
 )
 
 TESTS: dict[str, Key] = {
@@ -459,7 +460,7 @@ TESTS: dict[str, Key] = {
     "starts": Key("the unit starts with the phrase", _PHRASES, "'more news:'", read=_phrase_value),
     "ends": Key("the unit ends with the phrase", _PHRASES, "all rights reserved", read=_phrase_value),
     "has": Key("the phrase stands anywhere in the unit", _PHRASES, "privacy policy", read=_phrase_value),
-    "regex": Key("the pattern is found in the unit", _ref("pattern"), r"'^\d+ comments?$'", read=_pattern_value),
+    "regex": Key("the pattern is found in the unit", ref("pattern"), r"'^\d+ comments?$'", read=_pattern_value),
     "words": Key("number of words", _COUNT, "3..18", read=_measure_value(False)),
     "chars": Key("number of characters, without blanks at the ends", _COUNT, "15..", read=_measure_value(False)),
     "links": Key("number of links, or the share of characters in links", _AMOUNT, "50%..", read=_measure_value(True)),
@@ -483,28 +484,28 @@ TESTS: dict[str, Key] = {
     "next": Key("the unit after passes the test", _TEST, "{words: ..3}", read=_test_value),
     "above": Key(
         "how many of the units above pass a test",
-        _ref("nearby"),
+        ref("nearby"),
         "{match: {full_stop: true}, count: ..2}",
         read=_nearby_value("above"),
     ),
     "below": Key(
         "how many of the units below pass a test",
-        _ref("nearby"),
+        ref("nearby"),
         "{match: {full_stop: true}, count: 3..}",
         read=_nearby_value("below"),
     ),
     "around": Key(
         "how many of the units above and below pass a test",
-        _ref("nearby"),
+        ref("nearby"),
         "{within: 5, match: {words: ..4}, count: 80%..}",
         read=_nearby_value("around"),
     ),
     "duplicate": Key(
-        "equal to the unit before, or to an earlier one", _ref("duplicate"), "previous", read=_duplicate_value
+        "equal to the unit before, or to an earlier one", ref("duplicate"), "previous", read=_duplicate_value
     ),
-    "use": Key("a named test", _ref("name"), "$headline", read=_use_value),
+    "use": Key("a named test", ref("name"), "$headline", read=_use_value),
     "not": Key("the test does not hold", _TEST, "{full_stop: true}", read=_test_value),
-    "all": Key("every test of the list", _ref("tests"), "[{has: $share}, {has: $follow}]", read=_all_value),
+    "all": Key("every test of the list", ref("tests"), "[{has: $share}, {has: $follow}]", read=_all_value),
 }
 # Stands beside a test and says how it is meant.
 CASE = Key("the phrases and patterns of this map are case-sensitive", _BOOLEAN, "true", "false")
@@ -577,7 +578,7 @@ def _pattern_compiles(reading: Reading, node: Node, pattern: str, case: bool) ->
 # ------------------------------------------------------------------ rules
 
 RULE_KEYS: dict[str, Key] = {
-    "id": Key("the rule's name, unique in its pack", _ref("identifier"), "share-line"),
+    "id": Key("the rule's name, unique in its pack", ref("identifier"), "share-line"),
     "about": Key(
         "one line: what leftover this is",
         _TEXT,
@@ -618,7 +619,7 @@ RULE_KEYS: dict[str, Key] = {
     ),
     "for": Key(
         "the languages and sites the rule is for: only documents known to be of them",
-        _ref("for"),
+        ref("for"),
         "{language: [en, de], site: example.com}",
     ),
     "unit": Key(
@@ -632,7 +633,7 @@ RULE_KEYS: dict[str, Key] = {
     "unless": Key("a test; where it holds, the rule stays away", _TEST, "{full_stop: true}", read=_test_value),
     "run": Key(
         "how the match grows over its neighbours",
-        _ref("run"),
+        ref("run"),
         "{then: {use: $headline}, count: 2..12}",
         read=lambda reading, node: _run(reading, node),
     ),
@@ -663,14 +664,14 @@ RULE_KEYS: dict[str, Key] = {
     ),
     "examples": Key(
         "texts that prove what the rule does and what it leaves: at least one of each",
-        _ref("examples"),
+        ref("examples"),
         "[{drop: Share}, {keep: Share prices fell}]",
         read=lambda reading, node: _examples(reading, node),
     ),
 }
 FOR_KEYS: dict[str, Key] = {
-    "language": Key("languages, as in BCP 47", _ref("languages"), "[en, de]"),
-    "site": Key("sites; their subdomains are meant too", _ref("hosts"), "example.com"),
+    "language": Key("languages, as in BCP 47", ref("languages"), "[en, de]"),
+    "site": Key("sites; their subdomains are meant too", ref("hosts"), "example.com"),
 }
 RUN_KEYS: dict[str, Key] = {
     "then": Key("the test for the units that follow; without it they must pass `match`", _TEST, "{use: $headline}"),
@@ -680,29 +681,29 @@ RUN_KEYS: dict[str, Key] = {
         "2..12",
         "1..",
     ),
-    "gap": Key("how many blank lines may stand between two units", _ref("gap"), "0", "1"),
+    "gap": Key("how many blank lines may stand between two units", ref("gap"), "0", "1"),
     "edge": Key("start or end: the run must reach that edge of the text", {"enum": ["start", "end"]}, "end"),
 }
 NEARBY_KEYS: dict[str, Key] = {
     "match": Key("the test for the units nearby", _TEST, "{full_stop: true}"),
-    "within": Key("how many units away they may stand, on either side; without it, any", _ref("distance"), "5"),
+    "within": Key("how many units away they may stand, on either side; without it, any", ref("distance"), "5"),
     "count": Key("how many of them must pass it, or which share of those that there are", _AMOUNT, "80%..", "1.."),
 }
 DUPLICATE_KEYS: dict[str, Key] = {
     "of": Key("previous (the unit before) or earlier (any before)", {"enum": ["previous", "earlier"]}, "earlier"),
-    "near": Key("share of the words, in order, that must be equal; from 0.5 to below 1", _ref("near"), "0.9"),
+    "near": Key("share of the words, in order, that must be equal; from 0.5 to below 1", ref("near"), "0.9"),
     "passage": Key(
         "the fewest words in sentences of a stretch of units that stood earlier in the same order",
-        _ref("passage"),
+        ref("passage"),
         "100",
     ),
 }
 EXAMPLE_KEYS: dict[str, Key] = {
-    "drop": Key("text that is removed whole", _ref("sample"), "Share"),
-    "keep": Key("text that stays as it is", _ref("sample"), "Share prices fell"),
-    "in": Key("text before", _ref("sample"), "US -backed force"),
-    "out": Key("text after", _ref("sample"), "US-backed force"),
-    "flag": Key("text that is flagged", _ref("sample"), "Enable JavaScript to read on"),
+    "drop": Key("text that is removed whole", ref("sample"), "Share"),
+    "keep": Key("text that stays as it is", ref("sample"), "Share prices fell"),
+    "in": Key("text before", ref("sample"), "US -backed force"),
+    "out": Key("text after", ref("sample"), "US-backed force"),
+    "flag": Key("text that is flagged", ref("sample"), "Enable JavaScript to read on"),
     "language": Key("the document's language", _TEXT, "en"),
     "site": Key("the document's site", _TEXT, "example.com"),
 }

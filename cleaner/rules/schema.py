@@ -31,6 +31,7 @@ from cleaner.rules.parse import (
     RUN_KEYS,
     TESTS,
     Key,
+    ref,
 )
 from cleaner.rules.patterns import LONGEST_PATTERN
 
@@ -61,10 +62,6 @@ def _whole_number(low: int, high: int) -> dict[str, Any]:
     }
 
 
-def _ref(kind: str) -> dict[str, Any]:
-    return {"$ref": f"#/$defs/{kind}"}
-
-
 def _needs(*keys: str) -> dict[str, Any]:
     return {"required": list(keys)}
 
@@ -93,7 +90,7 @@ def _key(key: Key) -> dict[str, Any]:
 # The kinds of values that keys have: what they are, and how they look.
 KINDS: dict[str, dict[str, Any]] = {
     "text": {"description": "text", "type": "string"},
-    "texts": {"description": "text, or a list of texts", **_one_or_many(_ref("text"))},
+    "texts": {"description": "text, or a list of texts", **_one_or_many(ref("text"))},
     "boolean": {"description": "`true` or `false`", "type": "boolean"},
     "identifier": {
         "description": "lower-case letters, digits and hyphens, such as `share-line`",
@@ -177,31 +174,31 @@ KINDS: dict[str, dict[str, Any]] = {
     },
     "phrases": {
         "description": "a phrase, a `$name` that stands for phrases, or a list of these",
-        "anyOf": [_ref("phrase"), {"type": "array", "minItems": 1, "items": _ref("phrases")}],
+        "anyOf": [ref("phrase"), {"type": "array", "minItems": 1, "items": ref("phrases")}],
     },
     "phrases-by-language": {
         "description": "phrases by language; `any` is every language",
         "type": "object",
         "propertyNames": {"pattern": _whole(LANGUAGE.pattern)},
-        "additionalProperties": _ref("phrases"),
+        "additionalProperties": ref("phrases"),
     },
     "define": {
         "description": "a map from names to phrases, to phrases by language, or to a test",
         "type": "object",
         "propertyNames": {"pattern": _whole(DEFINED.pattern)},
-        "additionalProperties": {"anyOf": [_ref("phrases"), _ref("test"), _ref("phrases-by-language")]},
+        "additionalProperties": {"anyOf": [ref("phrases"), ref("test"), ref("phrases-by-language")]},
     },
     "test": {
         "description": "a map of tests (all must hold) or a list of them (any must hold)",
         "if": {"type": "array"},
-        "then": {"minItems": 1, "items": _ref("test")},
+        "then": {"minItems": 1, "items": ref("test")},
         "else": _keys(
             {**TESTS, "case": CASE},
             minProperties=1,
             dependentSchemas={"case": {"anyOf": [_needs(key) for key in TEXT_TESTS]}},
         ),
     },
-    "tests": {"description": "a list of tests", "type": "array", "minItems": 1, "items": _ref("test")},
+    "tests": {"description": "a list of tests", "type": "array", "minItems": 1, "items": ref("test")},
     "nearby": {
         "description": "a map of `match`, `within` and `count`",
         **_keys(NEARBY_KEYS, **_needs("match")),
@@ -242,12 +239,12 @@ KINDS: dict[str, dict[str, Any]] = {
             dependentRequired={"in": ["out"], "out": ["in"]},
         ),
     },
-    "examples": {"description": "a list of examples", "type": "array", "items": _ref("example")},
+    "examples": {"description": "a list of examples", "type": "array", "items": ref("example")},
     "override": {
         "description": "a map from rules to changed fields, and from names with `+` or `-` to phrases",
         "type": "object",
         "propertyNames": {"pattern": r"^[^/]+/[^/]+$"},
-        "patternProperties": {r"[+-]$": {"anyOf": [_ref("phrases"), _ref("phrases-by-language")]}},
+        "patternProperties": {r"[+-]$": {"anyOf": [ref("phrases"), ref("phrases-by-language")]}},
         "additionalProperties": {
             "type": "object",
             "propertyNames": {"pattern": _whole(rf"(?:{'|'.join(RULE_KEYS)})(?:\..+)?")},
@@ -281,7 +278,7 @@ def json_schema(operations: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """
     definitions = {
         **KINDS,
-        "rules": {"type": "array", "items": _ref("rule")},
+        "rules": {"type": "array", "items": ref("rule")},
         "rule": _rule(),
         "fix": _fix(operations),
     }
@@ -323,7 +320,7 @@ def _rule() -> dict[str, Any]:
     conditions = [
         {"if": when("do", "fix"), "else": _needs("match")},
         {"if": when("do", "replace"), "then": {"properties": {"with": {"type": "string"}}, **_needs("with")}},
-        {"if": when("do", "fix"), "then": {"properties": {"with": _ref("fix")}, **_needs("with")}},
+        {"if": when("do", "fix"), "then": {"properties": {"with": ref("fix")}, **_needs("with")}},
         {"if": when("do", "fix", "replace"), "else": never("with")},
         {"if": when("unit", "document"), "then": when("do", "fix", "flag")},
         {"if": when("do", "fix"), "then": {"properties": {"unit": {"not": {"const": "span"}}}}},
