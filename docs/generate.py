@@ -10,9 +10,10 @@ from typing import Any
 from cleaner.repair import OPERATIONS, operation_schemas
 from cleaner.rules import Example, Rule, pack_files
 from cleaner.rules.evidence import evidence_of, evidence_text
-from cleaner.rules.layers import PACK_KEYS, SITE_KEYS, resolve
+from cleaner.rules.layers import PACK_KEYS, resolve
 from cleaner.rules.lint import WARNINGS
 from cleaner.rules.model import Phrase, inner_tests
+from cleaner.rules.overrides import SITE_KEYS
 from cleaner.rules.parse import (
     CASE,
     DUPLICATE_KEYS,

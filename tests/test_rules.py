@@ -387,6 +387,7 @@ def test_changing_phrases(text: str) -> None:
     [
         ("{base/share-: [shore]}", "2:26 there is no phrase `shore` to take away (did you mean `share`?)"),
         ("{base/shore-: [share]}", "2:12 unknown name `base/shore` (did you mean `base/share`?)"),
+        ("{base/share++: [share]}", "2:12 unknown name `base/share+` (did you mean `base/share`?)"),
         ("{base/long+: [share]}", "2:12 `base/long` stands for a test: only to phrases can phrases be added"),
         (
             "{base/lead: [share]}",

@@ -10,22 +10,20 @@ import hashlib
 import os.path
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cleaner.rules.carry import digest_of
 from cleaner.rules.model import RISKS, Configuration, Pack, Rule, Test
 from cleaner.rules.nodes import Node, Problems, read_nodes
+from cleaner.rules.overrides import for_sites, override, selected
 from cleaner.rules.packs import LARGEST_FILE_BYTES, pack_files
 from cleaner.rules.parse import (
-    HOST,
     IDENTIFIER,
     Key,
     Names,
     Reading,
     check_name,
-    looks_like_phrases,
     parse_rule,
     parse_test,
     read_choice,
@@ -95,7 +93,6 @@ PACK_KEYS: dict[str, Key] = {
     ),
     "rules": Key("the rules", ref("rules"), "[]"),
 }
-SITE_KEYS = ("disable", "enable", "override")
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 DEFINED = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
 _CIRCLE = "packs that extend each other"
@@ -365,7 +362,7 @@ def _resolve(layers: Sequence[_Layer], problems: Problems) -> Resolved:
     rules = {layer.pack.name: _rule_nodes(layer, problems) for layer in order}
     written = {id(node) for group in (*defined.values(), *rules.values()) for node in group.values()}
     for layer in order:
-        _override(layer.root.get("override"), defined, rules, problems)
+        override(layer.root.get("override"), defined, rules, problems)
     sees = {name: tuple(other.pack.name for other in reversed(_in_order([layer]))) for name, layer in every.items()}
     names = Names(defined, sees)
     overridden = {
@@ -389,7 +386,9 @@ def _resolve(layers: Sequence[_Layer], problems: Problems) -> Resolved:
         for name, node in defined[layer.pack.name].items():
             if f"{layer.pack.name}/{name}" not in used_names:
                 check_name(Reading(layer.pack.name, names, problems), node)
-    chosen = _for_sites(order, rules, names, parsed, _choose(order, parsed, problems), problems)
+    chosen = _choose(order, parsed, problems)
+    for number, layer in enumerate(order):
+        chosen = for_sites(layer.root.get("sites"), number, rules, names, parsed, chosen, problems)
     guard = _guard(order, problems)
     problems.raise_if_any()
     packs = tuple(layer.pack for layer in order)
@@ -434,120 +433,6 @@ def _rule_nodes(layer: _Layer, problems: Problems) -> dict[str, Node]:
     return found
 
 
-def _override(
-    node: Node | None,
-    defined: dict[str, dict[str, Node]] | None,
-    rules: dict[str, dict[str, Node]],
-    problems: Problems,
-) -> None:
-    """Carry out an `override`: fields of rules, phrases of names; of rules alone where nothing is `defined`, as for a site."""
-    if node is None:
-        return
-    if node.kind != "map":
-        problems.add(node.place, "`override` must be a map such as {news/related-block: {run.count: 2..20}}")
-        return
-    for key, key_node, value in node.named():
-        owner, _, bare = key.rstrip("+-").partition("/")
-        if key.endswith(("+", "-")) and defined is None:
-            problems.add(
-                key_node.place, f"`{key[:60]}`: names are the same for all sites; override the rules that use them"
-            )
-        elif key.endswith(("+", "-")) and defined is not None:
-            known = defined.get(owner, {})
-            if bare not in known:
-                hint = nearest(key[:-1], [f"{pack}/{name}" for pack, names in defined.items() for name in names])
-                problems.add(key_node.place, f"unknown name `{key[:-1][:60]}`{hint}")
-            elif not looks_like_phrases(known[bare]):
-                problems.add(key_node.place, f"`{key[:-1]}` stands for a test: only to phrases can phrases be added")
-            elif key.endswith("+"):
-                known[bare] = _with_phrases(known[bare], value)
-            else:
-                _check_gone(known[bare], value, problems)
-                known[bare] = _without_phrases(known[bare], value)
-        elif bare not in rules.get(owner, {}) and bare in (defined or {}).get(owner, {}):
-            problems.add(
-                key_node.place,
-                f"`{key[:60]}` is a name: write `{key[:60]}+` to add phrases, `{key[:60]}-` to take some away",
-            )
-        elif bare not in rules.get(owner, {}):
-            hint = nearest(key, [f"{pack}/{name}" for pack, ids in rules.items() for name in ids])
-            problems.add(key_node.place, f"unknown rule `{key[:60]}`{hint}")
-        elif value.kind != "map":
-            problems.add(value.place, "expected a map from fields to values, such as {run.count: 2..20}")
-        else:
-            for path, path_node, new in value.named():
-                if path == "id":
-                    problems.add(path_node.place, "a rule keeps its id")
-                    continue
-                rules[owner][bare] = _set(rules[owner][bare], path.split("."), path_node, new)
-
-
-def _set(node: Node, path: list[str], path_node: Node, value: Node) -> Node:
-    """Return a map node with the value at a dotted path replaced or added."""
-    key, *rest = path
-    old = node.get(key)
-    if rest:
-        value = _set(
-            old if old is not None and old.kind == "map" else Node("map", path_node.place),
-            rest,
-            path_node,
-            value,
-        )
-    if old is None:
-        return replace(node, kind="map", pairs=(*node.pairs, (replace(path_node, text=key), value)))
-    return replace(node, pairs=tuple((name, value if name.text == key else former) for name, former in node.pairs))
-
-
-def _with_phrases(node: Node, more: Node) -> Node:
-    if node.kind == "map" and more.kind == "map":
-        languages = {key: value for key, _, value in node.named()}
-        pairs = [
-            (key, _with_phrases(value, more_value) if (more_value := more.get(key.text)) else value)
-            for key, value in node.pairs
-        ]
-        return replace(node, pairs=(*pairs, *(pair for pair in more.pairs if pair[0].text not in languages)))
-    if node.kind == "map":
-        anywhere = Node("scalar", more.place, text="any")
-        return _with_phrases(node, Node("map", more.place, pairs=((anywhere, more),)))
-    return Node(
-        "list",
-        more.place,
-        items=(
-            *(node.items if node.kind == "list" else (node,)),
-            *(more.items if more.kind == "list" else (more,)),
-        ),
-    )
-
-
-def _texts(node: Node) -> list[Node]:
-    """Return the scalars of phrases: of a word, a list, or a map from languages."""
-    inner = node.items if node.kind == "list" else [value for _, value in node.pairs]
-    return [node] if node.kind == "scalar" else [scalar for item in inner for scalar in _texts(item)]
-
-
-def _check_gone(node: Node, less: Node, problems: Problems) -> None:
-    known = [scalar.text for scalar in _texts(node)]
-    for scalar in _texts(less):
-        if scalar.text not in known:
-            problems.add(
-                scalar.place,
-                f"there is no phrase `{scalar.text[:60]}` to take away{nearest(scalar.text, known)}",
-            )
-
-
-def _without_phrases(node: Node, less: Node) -> Node:
-    """Drop phrases from a name, in every language."""
-    gone = {scalar.text for scalar in _texts(less)}
-    if node.kind == "map":
-        return replace(node, pairs=tuple((key, _without_phrases(value, less)) for key, value in node.pairs))
-    items = node.items if node.kind == "list" else (node,)
-    return Node(
-        "list",
-        node.place,
-        items=tuple(item for item in items if item.kind != "scalar" or item.text not in gone),
-    )
-
-
 def _choose(order: Sequence[_Layer], rules: list[Rule], problems: Problems) -> list[Rule]:
     """Return the rules that run: `enable`, `disable` and `max_risk` of each layer in turn; experimental ones only if enabled."""
     off = {rule.name for rule in rules if rule.status == "experimental"}
@@ -556,81 +441,9 @@ def _choose(order: Sequence[_Layer], rules: list[Rule], problems: Problems) -> l
         highest = read_choice(problems, limit, "max_risk", RISKS) if limit is not None else None
         if highest is not None:
             off.update(rule.name for rule in rules if RISKS.index(rule.risk) > RISKS.index(highest))
-        off |= _selected(layer.root.get("disable"), "disable", rules, problems)
-        off -= _selected(layer.root.get("enable"), "enable", rules, problems)
+        off |= selected(layer.root.get("disable"), "disable", rules, problems)
+        off -= selected(layer.root.get("enable"), "enable", rules, problems)
     return [rule for rule in rules if rule.name not in off]
-
-
-def _selected(node: Node | None, key: str, rules: Sequence[Rule], problems: Problems) -> set[str]:
-    """Return the names of the rules that a list of names, globs and ``tag:NAME`` means."""
-    selected: set[str] = set()
-    sound = not problems.found  # a rule with problems is not among `rules`, and only seems to be missing
-    for item in () if node is None else node.items if node.kind == "list" else (node,):
-        pattern = read_word(problems, item, f"an entry of `{key}`")
-        if pattern is None:
-            continue
-        hit = {
-            rule.name
-            for rule in rules
-            if fnmatchcase(rule.name, pattern) or pattern in {f"tag:{tag}" for tag in rule.tags}
-        }
-        if not hit and sound:
-            known = [
-                *(rule.name for rule in rules),
-                *sorted({f"tag:{tag}" for rule in rules for tag in rule.tags}),
-            ]
-            what = "no rule has the tag" if pattern.startswith("tag:") else "no rule is called"
-            problems.add(item.place, f"{what} `{pattern.removeprefix('tag:')[:60]}`{nearest(pattern, known)}")
-        selected |= hit
-    return selected
-
-
-def _for_sites(
-    order: Sequence[_Layer],
-    nodes: dict[str, dict[str, Node]],
-    names: Names,
-    parsed: Sequence[Rule],
-    chosen: Sequence[Rule],
-    problems: Problems,
-) -> list[Rule]:
-    """Carry out `sites`: the rules a layer changes stay away from the site, and variants of them are for it alone."""
-    result = list(chosen)
-    for number, layer in enumerate(order):
-        sites = layer.root.get("sites")
-        if sites is None:
-            continue
-        if sites.kind != "map":
-            problems.add(sites.place, "`sites` must be a map such as {example.com: {disable: news/more-news}}")
-            continue
-        for host, host_node, changes in sites.named():
-            if changes.kind != "map":
-                problems.add(changes.place, f"expected a map with the keys {', '.join(SITE_KEYS)}")
-                continue
-            for key, key_node, _ in changes.named():
-                if key not in SITE_KEYS:
-                    problems.add(key_node.place, f"unknown key `{key[:60]}` in `sites`{nearest(key, list(SITE_KEYS))}")
-            site = host.lower()
-            if not HOST.fullmatch(site):
-                problems.add(host_node.place, f"`{host[:60]}` is not a site such as example.com")
-            off = _selected(changes.get("disable"), "disable", parsed, problems)
-            on = _selected(changes.get("enable"), "enable", parsed, problems)
-            local = {owner: dict(rules) for owner, rules in nodes.items()}
-            _override(changes.get("override"), None, local, problems)
-            variants = [rule for rule in parsed if rule.name in on]
-            for owner, rules in local.items():
-                for identifier, node in rules.items():
-                    if node is not nodes[owner][identifier]:
-                        variant = parse_rule(Reading(owner, names, problems), node, number)
-                        variants = [rule for rule in variants if variant is None or rule.name != variant.name]
-                        variants += [variant] if variant is not None else []
-            gone = off | {rule.name for rule in variants}
-            result = [
-                replace(rule, except_sites=(*rule.except_sites, site)) if rule.name in gone else rule
-                for rule in result
-                if rule.name not in gone or rule.sites != (site,)
-            ]
-            result += [replace(rule, sites=(site,)) for rule in variants if rule.name not in off]
-    return result
 
 
 def _guard(order: Sequence[_Layer], problems: Problems) -> float:

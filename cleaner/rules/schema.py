@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from cleaner.rules.layers import DEFINED, PACK_KEYS, SITE_KEYS, VERSION
+from cleaner.rules.layers import DEFINED, PACK_KEYS, VERSION
 from cleaner.rules.model import TEXT_TESTS
+from cleaner.rules.overrides import SITE_KEYS
 from cleaner.rules.parse import (
     CASE,
     DUPLICATE_KEYS,
