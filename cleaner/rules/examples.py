@@ -37,9 +37,10 @@ def alone(configuration: Configuration, rule: Rule) -> Configuration:
 
 
 def known_of(rule: Rule, example: Example) -> tuple[str | None, str | None]:
-    """Return the address and language an example's text is said to have; without a site, the first the rule is for."""
+    """Return the address and language an example's text is said to have; what it does not say, the first the rule is for."""
     site = example.site or next(iter(rule.sites), None)
-    return (f"https://{site.removeprefix('*.')}/" if site else None), example.language
+    language = example.language or next(iter(rule.languages), None)
+    return (f"https://{site.removeprefix('*.')}/" if site else None), language
 
 
 def check_examples(configuration: Configuration, make_clean: Callable[[Configuration], Clean]) -> list[Failure]:
