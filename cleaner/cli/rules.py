@@ -278,7 +278,7 @@ def list_rules(
         click.echo(json.dumps(described, ensure_ascii=False, indent=2))
         return 0
     if not chosen:
-        click.echo(f"none of {plural(len(resolved.rules), 'rule')} is like that", err=True)
+        click.echo(f"none of the {len(resolved.rules):,} rules is like that", err=True)
         return 0
     rows = [
         (

@@ -79,16 +79,17 @@ def run(
 ) -> int:
     """Clean files, or all files in folders, into the folder OUT.
 
-    Text (.txt .text .md), JSON Lines (.jsonl .ndjson), CSV (.csv .tsv) and WET (.wet), each also as .gz or .zst, and
-    .parquet. OUT gets a file of the same name for each input, and the record of every change in OUT/_audit.
-    All else in a file stays as it is. Paths such as s3://bucket/folder work as well; INPUT - cleans
+    Text (.txt .text .md), JSON Lines (.jsonl .ndjson), CSV (.csv .tsv) and WET (.wet), each also as .gz or .zst;
+    .json.gz and .json.zst with an object a line; .parquet. OUT gets a file of the same name for each input, and
+    the record of every change in OUT/_audit. All else in a file stays as it is. Paths such as s3://bucket/folder work as well; INPUT - cleans
     standard input to standard output.
 
     With --quarantine, OUT/_quarantine has a file of the same name and format for each file in which a document
     is flagged, with just these documents, as they were; what is in OUT stays complete.
 
-    The same command again goes on where a run stopped, and takes up inputs that changed. What cannot be
-    read or cleaned is kept as it is and reported. Rules that the configuration overrides are tested first:
+    The same command again goes on where a run stopped, takes up inputs that changed, and removes from OUT what came
+    of inputs that are gone: other inputs want another OUT. What cannot be read or cleaned is kept as it is and
+    reported. Rules that the configuration overrides are tested first:
     where an example no longer holds, nothing is cleaned.
 
     \b

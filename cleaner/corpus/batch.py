@@ -441,7 +441,9 @@ def _tell_changes(old: Journal, tasks: Sequence[Task], rows: Mapping[str, TaskRo
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             say(f"{len(names)} of the inputs {'is' if len(names) == 1 else 'are'} {what}: {', '.join(names[:3])}{more}")
     if len(known) > len(rows):
-        say(f"{len(known) - len(rows)} tasks are done again: what they wrote is missing or was changed")
+        again = len(known) - len(rows)
+        whose = "1 task is done again: what it" if again == 1 else f"{again:,} tasks are done again: what they"
+        say(f"{whose} wrote is missing or was changed")
     say(f"going on with an earlier run: {len(rows)} of {len(tasks)} tasks are done")
 
 
