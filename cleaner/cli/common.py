@@ -107,7 +107,7 @@ def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--encoding",
             metavar="NAME",
             callback=check_encoding,
-            help="Encoding of text files that are not UTF-8, e.g. cp1252.",
+            help="Encoding of plain text files that are not UTF-8, e.g. cp1252.",
         ),
         click.option("--language-field", metavar="NAME", default="language", help="Field with the language."),
         click.option("--url-field", metavar="NAME", default="url", help="Field with the address."),
@@ -257,7 +257,8 @@ class Piece:
 
 def no_text(fields: Fields) -> str:
     """Return the message that no record has text."""
-    return f"no record has text in `{shown(fields.text)}`; name the field with --text-field"
+    name = "name the field" if fields.text == type(fields)().text else "name another field"
+    return f"no record has text in `{shown(fields.text)}`; {name} with --text-field"
 
 
 def documents(path: str, fields: Fields) -> Iterator[Piece]:

@@ -81,8 +81,8 @@ def run(
 
     Text (.txt .text .md), JSON Lines (.jsonl .ndjson), CSV (.csv .tsv) and WET (.wet), each also as .gz or .zst;
     .json.gz and .json.zst with an object a line; .parquet. OUT gets a file of the same name for each input, and
-    the record of every change in OUT/_audit. All else in a file stays as it is. Paths such as s3://bucket/folder work as well; INPUT - cleans
-    standard input to standard output.
+    the record of every change in OUT/_audit. All else in a file stays as it is. Paths such as s3://bucket/folder
+    work as well; INPUT - cleans standard input to standard output.
 
     With --quarantine, OUT/_quarantine has a file of the same name and format for each file in which a document
     is flagged, with just these documents, as they were; what is in OUT stays complete.
