@@ -23,6 +23,7 @@ __all__ = [
     "invert",
     "minimal",
     "restore",
+    "splice",
 ]
 
 

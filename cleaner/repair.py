@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice, pairwise, zip_longest
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
@@ -28,15 +28,25 @@ if TYPE_CHECKING:
     import ftfy
 
 
+__all__ = [
+    "OPERATIONS",
+    "BlankLinesOptions",
+    "EncodingOptions",
+    "EntitiesOptions",
+    "InvisibleOptions",
+    "NonBreakingSpacesOptions",
+    "Operation",
+    "Replacement",
+    "TrailingBlanksOptions",
+    "operation_schemas",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """One stretch of a text and what comes in its place.
+    """What comes in place of ``[start, end)`` of a text (code points), nothing where it is removed.
 
-    Attributes:
-        start: First replaced code point.
-        end: One past the last replaced code point.
-        after: The new text; empty where the stretch is removed.
-        evidence: Why, in values that JSON can hold.
+    `evidence` says why, in values that JSON can hold.
     """
 
     start: int
@@ -47,13 +57,11 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One fix that a rule can name.
+    """One fix that a rule can name; `about` says in one line what it repairs.
 
-    Attributes:
-        about: What the operation repairs, in one line.
-        phase: `fix` runs before all other rules, `spacing` after them.
-        options: The options' type; every field has a default.
-        find: From a whole text's lines and options to sorted replacements that do not overlap, each a real change.
+    In the phase `fix` it runs before all other rules, in `spacing` after them. `options` is the options' type, of which every
+    field has a default. `find` gives, for a whole text's lines and options, sorted replacements that do not overlap, each a
+    real change.
     """
 
     about: str
@@ -211,11 +219,11 @@ def _code_points(text: str) -> list[str]:
 # Encoding
 
 # A longer line goes to ftfy in pieces: parts of ftfy are quadratic.
-_LONGEST: Final = 65_536
+_LONGEST = 65_536
 
 # What Python's `\s` holds and RE2's does not, and the reverse, in one class for both.
-_ANY_SPACE: Final = "[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
-_ANY_WORD: Final = "[0-9A-Za-z_\x80-\U0010ffff]"
+_ANY_SPACE = "[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+_ANY_WORD = "[0-9A-Za-z_\x80-\U0010ffff]"
 
 
 def _flat_pattern(verbose: str) -> str:
@@ -397,7 +405,7 @@ _ABOUT_ENCODINGS = re.compile(
     r"\b(?:mojibake|charsets?|character encoding|unicode|utf-?8|latin-?1|iso-?8859|(?:windows|cp)-?125\d)\b",
     re.IGNORECASE,
 )
-_LONG_LINE: Final = 2000  # so long a line is a text without line ends, where a word says little about the rest
+_LONG_LINE = 2000  # so long a line is a text without line ends, where a word says little about the rest
 
 
 def _about_encodings(line: str, spans: list[tuple[int, int, str]]) -> bool:
@@ -576,16 +584,16 @@ def _find_entities(lines: Lines, options: EntitiesOptions) -> list[Replacement]:
 
 # Scripts written without spaces, where U+200B marks where a line may break (Unicode Standard, chapters 16
 # and 17): Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Balinese, Sundanese, Javanese, Cham.
-_ZERO_WIDTH_SCRIPTS: Final = (
+_ZERO_WIDTH_SCRIPTS = (
     "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u1b00-\u1bbf\ua980-\ua9ff\uaa00-\uaadf"
 )
-_ALWAYS: Final = "\x00-\x08\x0e-\x1f\x7f\u2060\ufeff\ufff9-\ufffb"
-_ZERO_WIDTH_SPACE: Final = "\u200b"
-_SOFT_HYPHEN: Final = "\xad"
+_ALWAYS = "\x00-\x08\x0e-\x1f\x7f\u2060\ufeff\ufff9-\ufffb"
+_ZERO_WIDTH_SPACE = "\u200b"
+_SOFT_HYPHEN = "\xad"
 # Of the C1 controls only those that mean nothing in Windows-1252: `encoding` restores the others. Beside what
 # may be mojibake, C1 controls and soft hyphens are bytes of a character that can yet be restored.
-_C1: Final = "\x81\x8d\x8f\x90\x9d"
-_MOJIBAKE: Final = "\x80-\xffŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™"
+_C1 = "\x81\x8d\x8f\x90\x9d"
+_MOJIBAKE = "\x80-\xffŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™"
 
 
 @cache
@@ -625,7 +633,7 @@ def _find_invisible(lines: Lines, options: InvisibleOptions) -> list[Replacement
 
 # Spacing
 
-_BLANK_CHARACTERS: Final = " \t\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_BLANK_CHARACTERS = " \t\xa0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
 def _find_trailing_blanks(lines: Lines, options: TrailingBlanksOptions) -> list[Replacement]:
@@ -734,7 +742,7 @@ def _find_non_breaking_spaces(lines: Lines, options: NonBreakingSpacesOptions) -
     return changes
 
 
-OPERATIONS: Final[Mapping[str, Operation]] = {
+OPERATIONS: Mapping[str, Operation] = {
     "encoding": Operation("Mojibake: text decoded with the wrong encoding", "fix", EncodingOptions, _find_encoding),
     "entities": Operation("Leftover HTML entities, in text that holds no tags", "fix", EntitiesOptions, _find_entities),
     "invisible": Operation(

@@ -150,6 +150,24 @@ def test_file_names_are_found(source: str, expected: list[str]) -> None:
     assert file_names(source) == expected
 
 
+def offered(path: Path) -> set[str]:
+    """The names in `__all__` of a module."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and [getattr(target, "id", None) for target in node.targets] == ["__all__"]:
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+def test_modules_take_from_each_other_only_what_they_offer() -> None:
+    wrong = []
+    for name, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module in MODULES and node.module != "cleaner":
+                taken = {alias.name for alias in node.names if f"{node.module}.{alias.name}" not in MODULES}
+                wrong += [f"{name}: {node.module}.{one}" for one in sorted(taken - offered(MODULES[node.module]))]
+    assert wrong == []
+
+
 def test_engine_opens_no_file() -> None:
     modules = sorted((PACKAGE / "engine").glob("*.py"))
     assert modules

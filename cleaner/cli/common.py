@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Command",
+    "Piece",
     "aligned",
     "check_folder",
     "check_one_source",

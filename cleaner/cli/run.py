@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cleaner.engine import Cleaner
     from cleaner.rules.layers import Resolved
 
-__all__ = ["restore", "run", "verify"]
+__all__ = ["jobs_option", "restore", "run", "verify"]
 
 SHOWN_FAILURES = 100
 SHOWN_SOURCES = 10

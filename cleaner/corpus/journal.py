@@ -42,10 +42,12 @@ __all__ = [
     "append",
     "audit_codec",
     "begin",
+    "codec_of",
     "finish",
     "lock",
     "part_path",
     "read_run",
+    "reopen",
     "task_path",
 ]
 

@@ -42,7 +42,7 @@ from cleaner.text import host_of
 if TYPE_CHECKING:
     from cleaner.engine import Cleaner, Laps, Result
 
-__all__ = ["Done", "Mark", "clean_record", "clean_task", "lost_task"]
+__all__ = ["KNOWN", "Done", "Mark", "clean_record", "clean_task", "lost_task"]
 
 FAILURES = 100  # that a task's row names; the audit has them all
 SOURCES = 100  # that a task's row counts apart

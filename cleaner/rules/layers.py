@@ -35,7 +35,9 @@ from cleaner.rules.problems import Place, Problem, RuleError, nearest
 
 __all__ = [
     "DEFAULT_GUARD",
+    "DEFINED",
     "PACK_KEYS",
+    "VERSION",
     "Resolved",
     "load_test",
     "resolve",
