@@ -10,10 +10,13 @@ from typing import Any, Literal
 
 from cleaner.edits import OffsetMap
 from cleaner.engine import Cleaner, Result, Step
+from cleaner.engine.compiled import CompiledRule
+from cleaner.engine.settle import Claim, claim, overlaps
+from cleaner.engine.wishes import Wish
 from cleaner.matching.predicates import DUPLICATE_OF, Check, compile_test
 from cleaner.matching.units import Units
 from cleaner.matching.wrapping import is_wrapped
-from cleaner.rules.model import RISKS, Nearby, Range, Rule, Test, inner_tests
+from cleaner.rules.model import Nearby, Range, Rule, Test, inner_tests
 from cleaner.rules.wording import quoted, written
 from cleaner.text import Lines, ends_sentence
 
@@ -187,7 +190,7 @@ class _Look:
     def verdicts(self, start: int, end: int) -> Iterator[Verdict]:
         """Yield the verdicts of the phase's rules on the stretch where the line stands now."""
         step = self.step
-        wishes: dict[int, list[Any]] = {}
+        wishes: dict[int, list[Wish]] = {}
         for wish in step.wishes:
             if wish.start < max(end, start + 1) and wish.end > start:
                 wishes.setdefault(id(wish.rule), []).append(wish)
@@ -226,7 +229,7 @@ class _Look:
             else:
                 yield Verdict(rule, step.phase, "failed", "nothing is left to change")
 
-    def _of_wishes(self, rule: Rule, wanted: list[Any]) -> Verdict:
+    def _of_wishes(self, rule: Rule, wanted: list[Wish]) -> Verdict:
         """Return the verdict of a rule that wanted to change the line."""
         step, wish = self.step, wanted[0]
         evidence = self.evidence_text(wish.evidence, rule)
@@ -235,15 +238,15 @@ class _Look:
             evidence += f"{', ' if evidence else ''}with lines {first} to {last}"
         if any(one in step.chosen for one in wanted):
             return Verdict(rule, step.phase, "changed", evidence)
-        winner = next((one for one in step.chosen if one.start < wish.end and one.end > wish.start), None)
-        if winner is not None:
-            why = f"{winner.rule.rule.name} wins: {_advantage(winner, wish)}"
-        elif any(low < wish.end and high > wish.start for low, high in step.kept):
+        if overlaps(step.kept, wish.start, wish.end):
             first, last = (self.line(wish.start), self.line(max(wish.start, wish.end - 1)))
             where = f"line {first}" if first == last else f"lines {first} to {last}"
             why = f"a rule with `do: keep` protects text of {where}"
+        elif _is_over(step, wish.rule):
+            why = f"it wants more than its budget of {rule.budget:.0%} of the document's words"
         else:
-            why = f"its budget of {rule.budget or 0:.0%} of the document's words is used up"
+            winner = min((one for one in step.chosen if _meet(one, wish)), key=claim)
+            why = f"{winner.rule.rule.name} wins: {_advantage(winner, wish)}"
         return Verdict(rule, step.phase, "lost", f"{evidence}; but {why}" if evidence else why)
 
     def line(self, offset: int) -> int:
@@ -272,20 +275,31 @@ class _Look:
         return ", ".join(pieces)
 
 
-def _advantage(winner: Any, loser: Any) -> str:
-    """Return why one wish was preferred to another: the first thing in which they differ."""
-    if winner.end - winner.start != loser.end - loser.start:
-        return "its stretch is longer"
-    if winner.start != loser.start:
-        return "its stretch starts earlier"
-    ours, theirs = winner.rule.rule, loser.rule.rule
-    if ours.risk != theirs.risk:
-        return (
-            f"{ours.risk} goes before {theirs.risk}"
-            if RISKS.index(ours.risk) < RISKS.index(theirs.risk)
-            else "it came first"
-        )
-    return "it is of a later layer" if ours.layer != theirs.layer else "its name comes first"
+def _meet(one: Wish, other: Wish) -> bool:
+    """Tell whether only one of two wishes can be granted; what only puts text in takes up its place."""
+    return one.start < max(other.end, other.start + 1) and other.start < max(one.end, one.start + 1)
+
+
+def _is_over(step: Step, compiled: CompiledRule) -> bool:
+    """Tell whether a rule was past its budget: nothing that was granted had a better claim to something it wanted."""
+    return compiled.rule.budget is not None and any(
+        all(claim(one) > claim(wish) for one in step.chosen if _meet(one, wish))
+        for wish in step.wishes
+        if wish.rule is compiled and not overlaps(step.kept, wish.start, wish.end)
+    )
+
+
+def _advantage(winner: Wish, loser: Wish) -> str:
+    """Return why one wish was preferred to another: the first thing in which their claims differ."""
+    pairs = zip(Claim._fields, claim(winner), claim(loser), strict=True)
+    differing = next(item for item, ours, theirs in pairs if ours != theirs)
+    return {
+        "length": "its stretch is longer",
+        "start": "its stretch starts earlier",
+        "risk": f"{winner.rule.rule.risk} goes before {loser.rule.rule.risk}",
+        "layer": "it is of a later layer",
+        "name": "its name comes first",
+    }[differing]
 
 
 def _short_run(rule: Rule, test: Check, units: Units, head: int, look: _Look) -> str:

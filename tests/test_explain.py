@@ -2,6 +2,7 @@
 
 import gzip
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from cleaner import Cleaner
 from cleaner.cli.explain import explain as command
 from cleaner.cli.explain import split_target
 from cleaner.explain import Verdict, explain, explain_line
+from cleaner.rules.load import load_text
 
 PACK = r"""
 pack: t
@@ -70,8 +72,8 @@ TAIL = "\n".join(
 )
 
 
-def verdict(text: str, line: int, rule: str) -> Verdict:
-    found = [one for one in explain_line(CLEANER, text, line) if one.rule.id == rule]
+def verdict(text: str, line: int, rule: str, cleaner: Cleaner = CLEANER) -> Verdict:
+    found = [one for one in explain_line(cleaner, text, line) if one.rule.id == rule]
     assert len(found) == 1
     return found[0]
 
@@ -155,6 +157,65 @@ def verdict(text: str, line: int, rule: str) -> Verdict:
 def test_verdict(text: str, line: int, rule: str, outcome: str, detail: str) -> None:
     found = verdict(text.replace("{tail}", TAIL), line, rule)
     assert (found.outcome, found.detail) == (outcome, detail)
+
+
+CONTESTS = """
+rules:
+- {id: spent, about: x, unit: paragraph, budget: 10%, match: {has: vote now}, examples: [{drop: a}, {keep: b}]}
+- {id: takes-over, about: x, match: {starts: vote now}, examples: [{drop: a}, {keep: b}]}
+- {id: all-three, about: x, unit: span, match: {regex: red blue grey}, examples: [{drop: a}, {keep: b}]}
+- {id: in-budget, about: x, unit: span, budget: 90%, match: {regex: blue}, examples: [{drop: a}, {keep: b}]}
+- {id: starts-first, about: x, unit: span, match: {regex: one two}, examples: [{drop: a}, {keep: b}]}
+- {id: starts-next, about: x, unit: span, match: {regex: two six}, examples: [{drop: a}, {keep: b}]}
+- {id: base, about: x, match: {is: twice}, examples: [{drop: a}, {keep: b}]}
+- {id: later, about: x, match: {is: twice}, examples: [{drop: a}, {keep: b}]}
+- {id: alpha, about: x, match: {is: same}, examples: [{drop: a}, {keep: b}]}
+- {id: beta, about: x, match: {is: same}, examples: [{drop: a}, {keep: b}]}
+- {id: grave, about: x, risk: risky, match: {is: both}, examples: [{drop: a}, {keep: b}]}
+- {id: harmless, about: x, risk: safe, match: {is: both}, examples: [{drop: a}, {keep: b}]}
+- {id: two-lines, about: x, unit: paragraph, match: {has: note well}, examples: [{drop: a}, {keep: b}]}
+- {id: one-line, about: x, match: {starts: note well}, examples: [{drop: a}, {keep: b}]}
+- {id: stays, about: x, do: keep, match: {has: by hand}, examples: [{keep: a}]}
+"""
+
+
+def contestants() -> Cleaner:
+    """All of one layer, but for `later`."""
+    configuration = load_text(CONTESTS)
+    rules = (replace(rule, layer=1) if rule.id == "later" else rule for rule in configuration.rules)
+    return Cleaner.from_configuration(replace(configuration, rules=tuple(rules)))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "loser", "why"),
+    [
+        # Past its budget, whoever took over; and not, where another has the better claim.
+        (
+            "Vote now\nThe polls are open until late",
+            2,
+            "spent",
+            "it wants more than its budget of 10% of the document's words",
+        ),
+        (
+            "Let us vote now\nThe polls are open",
+            1,
+            "spent",
+            "it wants more than its budget of 10% of the document's words",
+        ),
+        ("a red blue grey flag", 1, "in-budget", "local/all-three wins: its stretch is longer"),
+        ("Note well\nwhat is here", 1, "one-line", "local/two-lines wins: its stretch is longer"),
+        ("a one two six b", 1, "starts-next", "local/starts-first wins: its stretch starts earlier"),
+        ("both", 1, "grave", "local/harmless wins: safe goes before risky"),
+        ("twice", 1, "base", "local/later wins: it is of a later layer"),
+        ("same", 1, "beta", "local/alpha wins: its name comes first"),
+        # What is kept is out of the contest.
+        ("Note well\nwhat is made by hand", 1, "two-lines", "a rule with `do: keep` protects text of lines 1 to 2"),
+        ("Vote now\nby hand", 2, "spent", "a rule with `do: keep` protects text of lines 1 to 2"),
+    ],
+)
+def test_why_a_rule_lost(text: str, line: int, loser: str, why: str) -> None:
+    found = verdict(f"{text}\n\n{TAIL}", line, loser, contestants())
+    assert (found.outcome, found.detail.partition("; but ")[2]) == ("lost", why)
 
 
 def test_tests_that_held_before_the_one_that_failed() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from cleaner.edits import Cause, Edit, OffsetMap, compose, minimal, splice
 from cleaner.engine.compiled import REMOVING, Phase
@@ -17,13 +17,28 @@ from cleaner.matching.scan import Hits
 from cleaner.matching.units import Kind
 from cleaner.text import Lines, word_count
 
-__all__ = ["carry_out", "goes_on", "merged", "with_lines"]
+__all__ = ["Claim", "carry_out", "claim", "goes_on", "merged", "overlaps", "with_lines"]
+
+
+class Claim(NamedTuple):
+    """What decides between two wishes that overlap: of the first item that differs, the less goes first."""
+
+    length: int  # below zero, so that the longer goes first
+    start: int
+    risk: int  # from here on it is `CompiledRule.priority`
+    layer: int
+    name: str
+
+
+def claim(wish: Wish) -> Claim:
+    """Return the claim of a wish."""
+    return Claim(wish.start - wish.end, wish.start, *wish.rule.priority)
 
 
 def carry_out(work: Work, phase: Phase, wishes: list[Wish]) -> list[Wish]:
     """Settle a phase's wishes, compose what is left into the document's edits, and return it."""
     text = work.snapshot.lines.text
-    wishes = [wish for wish in wishes if not _overlaps(work.kept, wish.start, wish.end)]
+    wishes = [wish for wish in wishes if not overlaps(work.kept, wish.start, wish.end)]
     chosen = _within_budgets(work, wishes)
     if not chosen:
         return []
@@ -102,14 +117,14 @@ def merged(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def _overlaps(stretches: Sequence[tuple[int, int]], start: int, end: int) -> bool:
+def overlaps(stretches: Sequence[tuple[int, int]], start: int, end: int) -> bool:
     """Tell whether a stretch overlaps one of sorted ones that do not overlap each other."""
     place = bisect_left(stretches, (max(end, start + 1), -1))
     return place > 0 and stretches[place - 1][1] > start
 
 
 def _settle(wishes: Iterable[Wish]) -> list[Wish]:
-    """Return wishes that do not overlap: the longer extent wins, then the earlier start, lower risk, later layer, id."""
+    """Return wishes that do not overlap: of those that do, the one with the better claim."""
     chosen: list[Wish] = []
     together: list[Wish] = []  # each overlaps one before it
     until = 0
@@ -128,7 +143,7 @@ def _winners(wishes: list[Wish]) -> list[Wish]:
         return wishes
     taken: list[tuple[int, int]] = []
     chosen: list[Wish] = []
-    for wish in sorted(wishes, key=lambda wish: (wish.start - wish.end, wish.start, wish.rule.priority)):
+    for wish in sorted(wishes, key=claim):
         place = bisect_left(taken, (wish.start, wish.end))
         if place > 0 and taken[place - 1][1] > wish.start:
             continue
