@@ -14,9 +14,10 @@ from cleaner.engine.compiled import CompiledRule
 from cleaner.engine.settle import Claim, claim, overlaps
 from cleaner.engine.wishes import Wish
 from cleaner.matching.predicates import DUPLICATE_OF, Check, compile_test
+from cleaner.matching.runs import reach
 from cleaner.matching.units import Units
 from cleaner.matching.wrapping import is_wrapped
-from cleaner.rules.model import Nearby, Range, Rule, Test, inner_tests
+from cleaner.rules.model import Nearby, Range, Rule, Run, Test, inner_tests
 from cleaner.rules.wording import quoted, written
 from cleaner.text import Lines, ends_sentence
 
@@ -216,16 +217,17 @@ class _Look:
                 continue
             held = self.evidence_text(hit, rule)
             exception = compiled.unless.run(units, index) if compiled.unless is not None else None
+            then = compiled.then or compiled.match
+            short = _short_run(rule.run, then, units, index, self) if rule.run is not None else None
             if exception is not None:
                 detail = self.evidence_text(exception) or written(compiled.rule.unless)
                 yield Verdict(rule, step.phase, "unless", f"{held}; but {detail}" if held else detail)
-            elif rule.action == "keep" and rule.run is None:
+            elif short is not None:
+                yield Verdict(rule, step.phase, "run", f"{held}; {short}" if held else short)
+            elif rule.action == "keep":
                 yield Verdict(rule, step.phase, "kept", held)
             elif rule.action == "flag":
                 yield Verdict(rule, step.phase, "changed", held)
-            elif rule.run is not None:
-                why = _short_run(rule, compiled.then or compiled.match, units, index, self)
-                yield Verdict(rule, step.phase, "run", f"{held}; {why}" if held else why)
             else:
                 yield Verdict(rule, step.phase, "failed", "nothing is left to change")
 
@@ -302,34 +304,26 @@ def _advantage(winner: Wish, loser: Wish) -> str:
     }[differing]
 
 
-def _short_run(rule: Rule, test: Check, units: Units, head: int, look: _Look) -> str:
-    """Return why a run that starts at a match comes to nothing."""
-    run = rule.run
-    if run is None:
-        return ""
-    step = -1 if run.edge == "start" else 1
-    at, stop = head, "the text ends there"
-    while 0 <= at + step < len(units.texts):
-        following = at + step
+def _short_run(run: Run, test: Check, units: Units, head: int, look: _Look) -> str | None:
+    """Return why the run that starts at a match comes to nothing; None where it does not."""
+    far, stop = reach(run, test, units, head, {})
+    taken = abs(far - head) if run.then else abs(far - head) + 1
+    if stop == "edge":
+        why = f"the text {'begins' if run.edge == 'start' else 'ends'} there"
+    else:
+        following = far - 1 if run.edge == "start" else far + 1
         line = look.line(units.starts[following])
-        if units.blank_lines_between(min(at, following)) > run.gap:
-            stop = (
-                f"more than {_count(run.gap, 'blank line')} before line {line}"
-                if step > 0
-                else f"more than {_count(run.gap, 'blank line')} after line {line}"
-            )
-            break
-        if test.run(units, following) is None:
-            stop = f"line {line} ends it: {_first_failure(test, units, following)[1]}"
-            break
-        at = following
-    taken = abs(at - head) if run.then else abs(at - head) + 1
+        if stop == "test":
+            why = f"line {line} ends it: {_first_failure(test, units, following)[1]}"
+        else:
+            why = f"more than {_count(run.gap, 'blank line')} {'before' if following > far else 'after'} line {line}"
     if taken < run.count.low:
-        return f"but its run takes {taken} of at least {int(run.count.low)}: {stop}"
-    if taken > run.count.high:
-        edge = f"to reach the {run.edge or 'end'} of the text"
-        return f"but its run would take {taken}, more than {int(run.count.high)}, {edge}"
-    return f"but its run does not reach the {run.edge or 'end'} of the text: {stop}"
+        return f"but its run takes {taken} of at least {int(run.count.low)}: {why}"
+    if run.edge is not None and stop != "edge":
+        return f"but its run does not reach the {run.edge} of the text: {why}"
+    if run.edge is not None and taken > run.count.high:
+        return f"but its run would take {taken}, more than {int(run.count.high)}, to reach the {run.edge} of the text"
+    return None
 
 
 def _count(number: int, noun: str) -> str:

@@ -218,6 +218,75 @@ def test_why_a_rule_lost(text: str, line: int, loser: str, why: str) -> None:
     assert (found.outcome, found.detail.partition("; but ")[2]) == ("lost", why)
 
 
+RUNS = """
+rules:
+- id: links
+  about: x
+  match: {is: links}
+  run: {then: {words: ..3}, count: 2..3, edge: end}
+  examples: [{drop: a}, {keep: b}]
+- id: top
+  about: x
+  match: {is: skip}
+  run: {count: 2.., gap: 2, edge: start}
+  examples: [{drop: a}, {keep: b}]
+- id: verses
+  about: x
+  do: keep
+  match: {is: verses}
+  run: {then: {words: ..3}, count: 1..}
+  examples: [{keep: a}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "rule", "outcome", "why"),
+    [
+        ("{tail}\nLinks\na", 5, "links", "run", "but its run takes 1 of at least 2: the text ends there"),
+        (
+            "{tail}\nLinks\na\nb\nc\nd",
+            5,
+            "links",
+            "run",
+            "but its run would take 4, more than 3, to reach the end of the text",
+        ),
+        (
+            "Links\na\nb\nc\nd\n{tail}",
+            1,
+            "links",
+            "run",
+            "but its run does not reach the end of the text: line 6 ends it: words: ..3 fails: it has 14",
+        ),
+        (
+            "{tail}\nLinks\na\nb\n\n\nc",
+            5,
+            "links",
+            "run",
+            "but its run does not reach the end of the text: more than 1 blank line before line 10",
+        ),
+        ("Skip\n{tail}", 1, "top", "run", "but its run takes 1 of at least 2: the text begins there"),
+        (
+            "a\n\n\n\nSkip\nSkip\n{tail}",
+            6,
+            "top",
+            "run",
+            "but its run does not reach the start of the text: more than 2 blank lines after line 1",
+        ),
+        (
+            "a\nSkip\nSkip\n{tail}",
+            3,
+            "top",
+            "run",
+            "but its run does not reach the start of the text: line 1 ends it: is: 'skip' fails",
+        ),
+        ("Verses\na\n{tail}", 1, "verses", "kept", ""),
+    ],
+)
+def test_where_a_run_stops(text: str, line: int, rule: str, outcome: str, why: str) -> None:
+    found = verdict(text.replace("{tail}", TAIL), line, rule, Cleaner.from_text(RUNS))
+    assert (found.outcome, found.detail.partition("; ")[2]) == (outcome, why)
+
+
 def test_tests_that_held_before_the_one_that_failed() -> None:
     assert verdict(f"{TAIL}\nHe left.", 5, "short").passed == ("words: ..2",)
     assert verdict(f"{TAIL}\nHe left the town", 5, "short").passed == ()
