@@ -344,7 +344,7 @@ def _first_failure(check: Check, units: Units, index: int) -> tuple[list[str], s
             passed.append(written(part.test))
     if check.test.key == "any":
         tried = [_first_failure(part, units, index) for part in check.parts]
-        held, failure = max(tried, key=lambda one: len(one[0]), default=([], "no test"))
+        held, failure = max(tried, key=lambda one: len(one[0]))
         return held, failure if len(tried) == 1 else f"none of {len(tried)} alternatives; the nearest: {failure}"
     return [], _failure(check, units, index)
 

@@ -210,6 +210,7 @@ def contestants() -> Cleaner:
         ("same", 1, "beta", "local/alpha wins: its name comes first"),
         # What is kept is out of the contest.
         ("Note well\nwhat is made by hand", 1, "two-lines", "a rule with `do: keep` protects text of lines 1 to 2"),
+        ("a red blue grey flag\nblue by hand", 1, "in-budget", "local/all-three wins: its stretch is longer"),
         ("Vote now\nby hand", 2, "spent", "a rule with `do: keep` protects text of lines 1 to 2"),
     ],
 )
@@ -234,7 +235,7 @@ rules:
   about: x
   do: keep
   match: {is: verses}
-  run: {then: {words: ..3}, count: 1..}
+  run: {then: {words: ..3}, count: 1..2}
   examples: [{keep: a}]
 """
 
@@ -280,6 +281,7 @@ rules:
             "but its run does not reach the start of the text: line 1 ends it: is: 'skip' fails",
         ),
         ("Verses\na\n{tail}", 1, "verses", "kept", ""),
+        ("Verses\na\nb\nc\n{tail}", 1, "verses", "kept", ""),
     ],
 )
 def test_where_a_run_stops(text: str, line: int, rule: str, outcome: str, why: str) -> None:
@@ -290,6 +292,47 @@ def test_where_a_run_stops(text: str, line: int, rule: str, outcome: str, why: s
 def test_tests_that_held_before_the_one_that_failed() -> None:
     assert verdict(f"{TAIL}\nHe left.", 5, "short").passed == ("words: ..2",)
     assert verdict(f"{TAIL}\nHe left the town", 5, "short").passed == ()
+
+
+FAILURES = """
+rules:
+- {id: after, about: x, match: {starts: by, previous: {words: ..3}}, examples: [{drop: a}, {keep: b}]}
+- {id: before, about: x, match: {starts: more, next: {words: ..3}}, examples: [{drop: a}, {keep: b}]}
+- {id: menu, about: x, match: {starts: menu, not: {has: soup}}, examples: [{drop: a}, {keep: b}]}
+- {id: either, about: x, match: [{is: tea}, {starts: cup, words: ..2}], examples: [{drop: a}, {keep: b}]}
+- {id: single, about: x, match: [{is: coffee}], examples: [{drop: a}, {keep: b}]}
+- {id: sentence, about: x, match: {starts: tea, full_stop: true}, examples: [{drop: a}, {keep: b}]}
+- {id: entities, about: x, do: fix, with: entities, match: {starts: fish}, examples: [{in: a, out: c}, {keep: b}]}
+- {id: spaces, about: x, do: fix, with: trailing_blanks, examples: [{in: a, out: c}, {keep: b}]}
+- {id: long, about: x, do: flag, match: {words: 30..}, examples: [{flag: a}, {keep: b}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "rule", "outcome", "detail"),
+    [
+        ("By Ann\nHe left.", 1, "after", "failed", "there is no previous line"),
+        ("He left.\nMore", 2, "before", "failed", "there is no next line"),
+        (
+            "He left the town.\nBy Ann",
+            2,
+            "after",
+            "failed",
+            "previous line 'He left the town.': words: ..3 fails: it has 4",
+        ),
+        ("Menu with soup", 1, "menu", "failed", "not: {has: 'soup'} fails: the line has that"),
+        ("Cup of tea", 1, "either", "failed", "none of 2 alternatives; the nearest: words: ..2 fails: it has 3"),
+        ("Cup of tea", 1, "single", "failed", "is: 'coffee' fails"),
+        ("Tea for two", 1, "sentence", "failed", "full_stop: true fails: it does not end like a sentence"),
+        ("Fish and chips", 1, "entities", "failed", "nothing is left to change"),
+        ("Fish &amp; chips", 1, "entities", "changed", "entity: '&amp;'"),
+        ("Fish", 1, "spaces", "failed", "nothing to repair here"),
+        ("word " * 30, 1, "long", "changed", "words: 30"),
+    ],
+)
+def test_what_failed(text: str, line: int, rule: str, outcome: str, detail: str) -> None:
+    found = verdict(text, line, rule, Cleaner.from_text(FAILURES))
+    assert (found.outcome, found.detail) == (outcome, detail)
 
 
 NEARBY = """\
