@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from cleaner.edits import OffsetMap
 from cleaner.engine import Cleaner, Result, Step
-from cleaner.engine.compiled import CompiledRule
+from cleaner.engine.compiled import REMOVING, CompiledRule, Phase
 from cleaner.engine.settle import Claim, claim, overlaps
 from cleaner.engine.wishes import Wish
 from cleaner.matching.predicates import DUPLICATE_OF, Check, compile_test
@@ -93,15 +93,15 @@ class Explanation:
         return tuple(_Look(step, OffsetMap.of(step.edits), self.lines) for step in self.steps)
 
     @cached_property
-    def _touched(self) -> dict[int, dict[str, None]]:
-        """For each line of the original that a rule changed, the rules in the order of the phases."""
-        touched: dict[int, dict[str, None]] = {}
+    def _touched(self) -> dict[int, dict[str, Phase]]:
+        """For each line of the original that a rule changed, guard aside, the rules in the order of their phases."""
+        touched: dict[int, dict[str, Phase]] = {}
         for look in self._looks:
             for wish in look.step.chosen:
                 last = look.line(max(wish.start, wish.end - 1))
                 for line in range(look.line(wish.start), last + 1):
                     if not look.is_gone(line):
-                        touched.setdefault(line, {})[wish.rule.rule.name] = None
+                        touched.setdefault(line, {})[wish.rule.rule.name] = look.step.phase
         return touched
 
     @property
@@ -113,6 +113,17 @@ class Explanation:
     def taken_back(self) -> bool:
         """Whether the document guard took all removals back; verdicts tell what the rules wanted before."""
         return any(flag.name == "guard" for flag in self.result.flags)
+
+    @cached_property
+    def withheld(self) -> dict[int, tuple[str, ...]]:
+        """For each line (from 1) of which the document guard took a removal back, the full names of the rules."""
+        if not self.taken_back:
+            return {}
+        removing = {
+            line: tuple(name for name, phase in rules.items() if phase in REMOVING)
+            for line, rules in self._touched.items()
+        }
+        return {line: rules for line, rules in sorted(removing.items()) if rules}
 
     def changed(self) -> list[int]:
         """Return the numbers of the lines (from 1) that did not stay as they were."""
@@ -131,7 +142,8 @@ class Explanation:
         if not causes:
             return Fate("kept", text)
         # Edits that touch become one, with the causes of both; the phases know which was whose.
-        causes = self._touched.get(line, causes)
+        withheld = self.withheld.get(line, ())
+        causes = dict.fromkeys(name for name in self._touched.get(line, ()) if name not in withheld) or causes
         whole = end if text else following
         after = result.text[result.to_clean(start) : result.to_clean(whole)]
         if not after:

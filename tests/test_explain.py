@@ -423,7 +423,7 @@ PIECES = [
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("\n".join))
 def test_fates_tell_the_clean_text(text: str) -> None:
-    """What the fates say became of the lines that are not blank is the clean text, and each has its rules."""
+    """What the fates say became of the lines that are not blank is the clean text, and each has its rules, or the guard had."""
     told = explain(CLEANER, text)
     after = []
     for line in range(1, len(told.lines.texts) + 1):
@@ -431,9 +431,9 @@ def test_fates_tell_the_clean_text(text: str) -> None:
         assert (fate.kind == "kept") is not bool(fate.rules)
         if told.lines.texts[line - 1].strip() and fate.kind != "removed":
             after.append(fate.after)
-        if fate.kind != "kept" and told.lines.texts[line - 1].strip():
+        if told.lines.texts[line - 1].strip():
             changed = {one.rule.name for one in told.verdicts(line) if one.outcome == "changed"}
-            assert changed == set(fate.rules)
+            assert changed == {*fate.rules, *told.withheld.get(line, ())}
     assert after == [line for line in told.result.text.split("\n") if line.strip()]
 
 
@@ -496,12 +496,55 @@ def test_explain_a_file() -> None:
         """)
 
 
+GUARDED = """
+pack: g
+version: 1.0.0
+about: Rules of which most of a text is too much
+guard: 10%
+rules:
+- {id: share, about: x, match: {is: share}, examples: [{drop: a}, {keep: b}]}
+- {id: sponsor, about: x, match: {has: bakers}, examples: [{drop: a}, {keep: b}]}
+- {id: entities, about: x, do: fix, with: entities, examples: [{in: a, out: c}, {keep: b}]}
+- {id: he, about: x, do: flag, match: {starts: he left}, examples: [{flag: a}, {keep: b}]}
+"""
+
+
 def test_explain_says_what_the_guard_did() -> None:
-    Path("b.txt").write_text("Share\nHe left.", encoding="utf-8")
-    Path("t.yaml").write_text(PACK.replace("define:", "guard: 10%\ndefine:").lstrip(), encoding="utf-8")
-    done = call("b.txt:1")
-    assert done.stdout.splitlines()[1] == "  stays: the document guard took all removals back"
-    assert "flag guard: 33.3% of the words would go, more than 10%" in done.stdout
+    Path("b.txt").write_text("Share\nHe left.\nBread &amp; jam\nBy Bakers &amp; Sons\n", encoding="utf-8")
+    Path("t.yaml").write_text(GUARDED.lstrip(), encoding="utf-8")
+    notes = textwrap.dedent("""\
+        flag he (g/he): starts: he left
+        flag guard: 40.0% of the words would go, more than 10%
+        The guard took every removal back; without it, the rules would have done what is shown here.
+        """)
+    share = textwrap.dedent("""\
+        b.txt:1: Share
+          stays: the document guard took all removals back
+            g/share  removes  is: 'share'
+            3 other rules failed at the first test (--all shows them)
+        """)
+    bread = textwrap.dedent("""\
+        b.txt:3: Bread &amp; jam
+          becomes: Bread & jam  [g/entities]
+            g/entities  repairs  entity: '&amp;'
+            3 other rules failed at the first test (--all shows them)
+        """)
+    bakers = textwrap.dedent("""\
+        b.txt:4: By Bakers &amp; Sons
+          becomes: By Bakers & Sons  [g/entities]
+          and stays: the document guard took all removals back
+            g/entities  repairs  entity: '&amp;'
+            g/sponsor   removes  has: 'bakers'
+            2 other rules failed at the first test (--all shows them)
+        """)
+    summary = textwrap.dedent("""\
+        === 2 of 4 lines of b.txt would change
+            rule        lines
+            g/entities      2
+        """)
+    assert call("b.txt:1").stdout == share + notes
+    assert call("b.txt:2").stdout.splitlines()[1] == "  stays"  # the guard has no part in what a flag tells
+    assert call("b.txt").stdout == "\n".join([share, bread, bakers, summary + notes])
 
 
 @pytest.mark.parametrize(

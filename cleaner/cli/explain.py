@@ -57,8 +57,9 @@ def explain(
     """Say which rules looked at a line, and which test decided.
 
     With LINE (from 1), tell of that line, whether it goes or stays; without, of every line that changes,
-    and sum up. In a file of many documents, ID names one: by its id, or by its place, as `diff` and the audit
-    do. For each rule there is what it made of the line:
+    or would if the document guard had not taken it back, and sum up. In a file of many documents, ID names
+    one: by its id, or by its place, as `diff` and the audit do. For each rule there is what it made of the
+    line:
 
     \b
       removes    and what it found; likewise replaces, repairs, flags
@@ -142,9 +143,9 @@ def split_target(target: str) -> tuple[str, str | None, int | None]:
 
 
 def file_report(name: str, explanation: Explanation, every: bool, plain: bool) -> Iterator[str]:
-    """Yield the report on each line that changed, and the summary."""
+    """Yield the report on each line that changed, or would have without the guard, and the summary."""
     fates = {line: explanation.fate(line) for line in explanation.changed()}
-    for line in fates:
+    for line in sorted({*fates, *explanation.withheld}):
         if explanation.lines.texts[line - 1].strip():
             yield "\n".join([*line_report(name, explanation, line, every, plain, notes=False), ""])
     blank = sum(1 for line in fates if not explanation.lines.texts[line - 1].strip())
@@ -192,16 +193,16 @@ def line_report(
     yield (style(f"{name}:{line}:", plain, bold=True) + f" {shown(clip(text, _LONGEST_LINE)) or '(blank)'}")
     verdicts = explanation.verdicts(line)
     names = ", ".join(style(shown(rule), plain, fg=colour_of(rule)) for rule in fate.rules)
-    if fate.kind == "kept":
-        changed = next((verdict for verdict in verdicts if verdict.outcome == "kept"), None)
-        if explanation.taken_back and any(verdict.outcome == "changed" for verdict in verdicts):
-            yield "  stays: the document guard took all removals back"
-        else:
-            yield f"  stays: {shown(changed.rule.name)} protects it" if changed else "  stays"
-    elif fate.kind == "removed":
+    if fate.kind == "removed":
         yield f"  goes: {names}" + ("" if text.strip() else ", with the text beside it")
-    else:
+    elif fate.kind == "changed":
         yield f"  becomes: {shown(clip(fate.after, _LONGEST_LINE))}  [{names}]"
+    if line in explanation.withheld:
+        and_stays = "stays" if fate.kind == "kept" else "and stays"
+        yield f"  {and_stays}: the document guard took all removals back"
+    elif fate.kind == "kept":
+        keeper = next((verdict for verdict in verdicts if verdict.outcome == "kept"), None)
+        yield f"  stays: {shown(keeper.rule.name)} protects it" if keeper else "  stays"
     shown_of = [verdict for verdict in verdicts if every or verdict.outcome != "failed" or verdict.passed]
     rows = [("    " + shown(verdict.rule.name), word_for(verdict), detail_of(verdict)) for verdict in shown_of]
     for verdict, row in zip(shown_of, aligned(rows) if rows else (), strict=True):
