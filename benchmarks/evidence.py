@@ -16,7 +16,7 @@ from texts import quality_file
 from cleaner import Cleaner
 from cleaner.quality.labels import decode, read_rows
 from cleaner.quality.score import WHOLE_PAGES, evidence_for, score
-from cleaner.rules.evidence import EVIDENCE_FILE, Evidence, write_evidence
+from cleaner.rules.evidence import EVIDENCE_FILE, Measurement, write_evidence
 from cleaner.rules.packs import pack_folder
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     gold = quality_file()
     if gold is None:
         parser.error("CLEANER_QUALITY names no labelled texts")
-    found: dict[str, Evidence] = {}
+    found: dict[str, Measurement] = {}
     with tempfile.TemporaryDirectory() as folder:
         pages, main_content = Path(folder, "pages.jsonl"), Path(folder, "main.jsonl")
         with open(pages, "wb") as whole, open(main_content, "wb") as rest:

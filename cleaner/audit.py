@@ -15,7 +15,6 @@ import json
 import platform
 import re
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -344,19 +343,14 @@ def unchanged_rows(
 def _lines(text: str, edits: Sequence[Edit]) -> Iterator[int]:
     """Yield the line, from 1, in which each edit starts."""
     if "\r" in text:
-        starts = Lines.of(text).starts
-        yield from (_line(starts, edit.start) for edit in edits)
+        lines = Lines.of(text)
+        yield from (lines.line_at(edit.start) + 1 for edit in edits)
         return
     line, at = 1, 0
     for edit in edits:
         # A line feed that ends the text opens no further line.
         line, at = line + text.count("\n", at, min(edit.start, len(text) - 1)), edit.start
         yield line
-
-
-def _line(starts: Sequence[int], offset: int) -> int:
-    """Return the line, from 1, that `offset` is in; `starts` ends with the length of the text."""
-    return max(1, min(bisect_right(starts, offset), len(starts) - 1))
 
 
 # ------------------------------------------------------------------ reading
@@ -517,10 +511,10 @@ def _text_problems(row: DocumentRow, entry: Entry, restored: bytes, clean: bytes
     ):
         if said != found:
             yield f"the document's row counts {said} characters in the {what}, there are {found}"
-    starts = Lines.of(original).starts if entry.edits else []
+    lines = Lines.of(original)
     for number, edit in enumerate(entry.edits, 1):
-        if edit.line != _line(starts, edit.start):
-            yield f"edit {number}: is in line {_line(starts, edit.start)}, not {edit.line}"
+        if edit.line != (line := lines.line_at(edit.start) + 1):
+            yield f"edit {number}: is in line {line}, not {edit.line}"
     try:
         if apply(original, _edits(entry)) != text:
             yield "the original and the edits do not give the clean file"

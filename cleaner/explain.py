@@ -265,7 +265,7 @@ class _Look:
 
     def line(self, offset: int) -> int:
         """Return the number, from 1, of the original's line at an offset of the snapshot."""
-        return bisect_right(self.lines.starts, self.moved.to_original(offset), hi=len(self.lines.texts))
+        return self.lines.line_at(self.moved.to_original(offset)) + 1
 
     def evidence_text(self, evidence: Mapping[str, Any], rule: Rule | None = None) -> str:
         """Return evidence as one line of text; a repetition is told by the line that it repeats."""

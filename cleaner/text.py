@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -82,6 +83,15 @@ class Lines:
     def end(self, index: int) -> int:
         """Return the offset at which line `index` ends, before its line end."""
         return self.starts[index] + len(self.texts[index])
+
+    def line_at(self, offset: int) -> int:
+        r"""Return the index of the line that an offset stands in, with its line end; the text's end is in the last line.
+
+        >>> lines = Lines.of("a\r\nb\n")
+        >>> [lines.line_at(offset) for offset in range(6)]
+        [0, 0, 0, 1, 1, 1]
+        """
+        return max(0, bisect_right(self.starts, offset, hi=len(self.texts)) - 1)
 
     @cached_property
     def stripped(self) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from cleaner.rules import Rule
 from cleaner.rules.evidence import (
     LEAST_LINES,
-    Evidence,
+    Measurement,
     evidence_of,
     evidence_text,
     measured,
@@ -50,18 +50,18 @@ def test_risk_and_configuration_make_no_other_rule_of_it() -> None:
 @pytest.mark.parametrize(
     ("found", "text"),
     [
-        (Evidence(8.5, 9, 4, ""), "9 lines: not enough evidence"),
-        (Evidence(1, 1, 1, ""), "1 line: not enough evidence"),
-        (Evidence(200, 200, 30, ""), "100.0% of 200 lines (98.1% to 100.0%): safe"),
-        (Evidence(40.5, 54, 30, ""), "75.0% of 54 lines (62.1% to 84.6%): risky"),
+        (Measurement(8.5, 9, 4, ""), "9 lines: not enough evidence"),
+        (Measurement(1, 1, 1, ""), "1 line: not enough evidence"),
+        (Measurement(200, 200, 30, ""), "100.0% of 200 lines (98.1% to 100.0%): safe"),
+        (Measurement(40.5, 54, 30, ""), "75.0% of 54 lines (62.1% to 84.6%): risky"),
     ],
 )
-def test_evidence_in_words(found: Evidence, text: str) -> None:
+def test_evidence_in_words(found: Measurement, text: str) -> None:
     assert evidence_text(found) == text
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     file = tmp_path / "evidence.json"
-    said = {"social/share-label": Evidence(8.5, 9, 4, "0123456789ab"), "news/more-news": Evidence(1, 1, 1, "")}
+    said = {"social/share-label": Measurement(8.5, 9, 4, "0123456789ab"), "news/more-news": Measurement(1, 1, 1, "")}
     write_evidence(file, said)
     assert read_evidence(file) == said

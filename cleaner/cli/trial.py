@@ -251,10 +251,7 @@ class Tally:
 
 def sample_of(name: str, lines: Lines, wish: Any) -> Sample:
     """Return a hit with the line before it and the line after it."""
-    from bisect import bisect_right
-
-    first = max(0, bisect_right(lines.starts, wish.start, hi=len(lines.texts)) - 1)
-    last = max(0, bisect_right(lines.starts, max(wish.start, wish.end - 1), hi=len(lines.texts)) - 1)
+    first, last = lines.line_at(wish.start), lines.line_at(max(wish.start, wish.end - 1))
     line = "\n".join(lines.texts[first : last + 1])
     start = wish.start - lines.starts[first]
     return Sample(

@@ -49,7 +49,7 @@ from cleaner.corpus.journal import (
 )
 from cleaner.corpus.plan import Cut, Options, Task, cut, is_surveyed
 from cleaner.corpus.pool import Context, Job, Lost, available, run_jobs
-from cleaner.corpus.proof import Check, Part, audit_rows, pairs, restored_part
+from cleaner.corpus.proof import FinishedRun, Part, audit_rows, pairs, restored_part
 from cleaner.corpus.records import Fields, Input, Record
 from cleaner.corpus.store import is_remote, remove, remove_folder, size_of, write_whole
 from cleaner.corpus.streams import InputError, open_sink, split_name
@@ -658,9 +658,9 @@ def documents(out: str) -> Iterator[tuple[str, Record, Entry | None]]:
     Raises `InputError` where there is no audit, `AuditError` where it is damaged or does not fit the files.
     """
     journal = read_run(out)
-    check = Check(out, _fields(journal))
+    run = FinishedRun(out, _fields(journal))
     for part in _parts(out, journal):
-        yield from pairs(part, check)
+        yield from pairs(part, run)
 
 
 def restore(out: str, to: str, *, jobs: int | None = None) -> list[str]:
@@ -680,9 +680,9 @@ def restore(out: str, to: str, *, jobs: int | None = None) -> list[str]:
     parts = _parts(out, journal)
     todo = deque(Job("restore", part) for part in parts)
     problems: dict[str, list[str]] = {}
-    check = Check(out, _fields(journal))
+    run = FinishedRun(out, _fields(journal))
     workers = _workers(jobs, sum(part.row.clean_bytes for part in parts), len(todo), False)
-    context = Context(None, to, check=check)
+    context = Context(None, to, run=run)
     for job, result in run_jobs(context, todo, workers):
         problems[job.about.row.key] = [_problem("", result.detail)] if isinstance(result, Lost) else result
     by_file: dict[str, list[str]] = {}
@@ -715,10 +715,10 @@ def verify(out: str, originals: Sequence[str] = (), *, jobs: int | None = None) 
     problems = _record_problems(journal)
     parts = _parts(out, journal)
     todo = deque(Job("verify", part) for part in parts)
-    check = Check(out, _fields(journal), sources)
+    run = FinishedRun(out, _fields(journal), sources)
     workers = _workers(jobs, sum(part.row.clean_bytes for part in parts), len(todo), False)
     found: dict[str, list[str]] = {}
-    for job, result in run_jobs(Context(None, out, check=check), todo, workers):
+    for job, result in run_jobs(Context(None, out, run=run), todo, workers):
         found[job.about.row.key] = [_problem("", result.detail)] if isinstance(result, Lost) else result
     problems += [problem for part in parts for problem in found.get(part.row.key, [])]
     problems += _file_problems(out, journal, sources)

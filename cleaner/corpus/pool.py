@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from cleaner.corpus.parts import join_parts, put_together
 from cleaner.corpus.plan import Options, survey
-from cleaner.corpus.proof import Check, restore_part, verify_part
+from cleaner.corpus.proof import FinishedRun, restore_part, verify_part
 from cleaner.corpus.work import Mark, clean_task
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Context:
     out: str
     options: Options = field(default_factory=Options)
     codec: str = ""
-    check: Check | None = None
+    run: FinishedRun | None = None
     profile: bool = False
 
 
@@ -88,13 +88,13 @@ def _join(context: Context, job: Job, mark: Mark) -> Any:
 
 
 def _verify(context: Context, job: Job, mark: Mark) -> Any:
-    assert context.check is not None
-    return verify_part(job.about, context.check)
+    assert context.run is not None
+    return verify_part(job.about, context.run)
 
 
 def _restore(context: Context, job: Job, mark: Mark) -> Any:
-    assert context.check is not None
-    return restore_part(job.about, context.check, context.out)
+    assert context.run is not None
+    return restore_part(job.about, context.run, context.out)
 
 
 def _put_together(context: Context, job: Job, mark: Mark) -> Any:

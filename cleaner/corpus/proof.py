@@ -16,7 +16,7 @@ from cleaner.corpus.records import Fields, Input, Record
 from cleaner.corpus.store import joined, make_folder, open_read, write_whole
 from cleaner.corpus.streams import Damage, Sink, blocks, error_message, lines, open_sink, split_name
 
-__all__ = ["Check", "Part", "audit_rows", "pairs", "restore_part", "restored_part", "verify_part"]
+__all__ = ["FinishedRun", "Part", "audit_rows", "pairs", "restore_part", "restored_part", "verify_part"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """What to check a run with: its folder, the fields, and the originals' paths by name, if they are there."""
+class FinishedRun:
+    """A finished run: its folder, the fields that it read, and the originals' paths by name, if they are there."""
 
     out: str
     fields: Fields
@@ -74,7 +74,7 @@ def entries(part: Part) -> Iterator[tuple[str, Entry]]:
         yield file if file in names else "", entry
 
 
-def pairs(part: Part, check: Check) -> Iterator[tuple[str, Record, Entry | None]]:
+def pairs(part: Part, run: FinishedRun) -> Iterator[tuple[str, Record, Entry | None]]:
     """Yield the records of a task's clean files, in order, each after the name of its file and with its entry.
 
     A record without a document has no entry. Raises `AuditError` where the two do not go together, or the audit
@@ -88,7 +88,7 @@ def pairs(part: Part, check: Check) -> Iterator[tuple[str, Record, Entry | None]
     for written in part.row.files:
         if written.written < 0:
             continue
-        pair = _open(part, written.name, check, originals=False)
+        pair = _open(part, written.name, run, originals=False)
         try:
             for record in pair.clean:
                 if not record.is_document:
@@ -107,39 +107,39 @@ def pairs(part: Part, check: Check) -> Iterator[tuple[str, Record, Entry | None]
         raise AuditError(f"{rest[1].name}: its record is missing in the clean file")
 
 
-def _open(part: Part, file: str, check: Check, *, originals: bool) -> _Pair:
+def _open(part: Part, file: str, run: FinishedRun, *, originals: bool) -> _Pair:
     """Open a clean file, and its original if asked. Raises `AuditError` where the clean file cannot be read."""
     chosen = format_of(file)
     codec = split_name(file)[1]
     whole = not part.row.part
     close: list[Callable[[], None]] = []
     try:
-        handle = open_read(path_of(check.out, file))
+        handle = open_read(path_of(run.out, file))
     except OSError as error:
         raise AuditError(f"the clean file cannot be read: {error.strerror or error}") from None
     close.append(handle.close)
     end = None if whole else part.start + part.row.extent
-    clean = chosen.read(Input(handle, codec, check.fields, part.start, end, part.seek))
+    clean = chosen.read(Input(handle, codec, run.fields, part.start, end, part.seek))
     original = None
-    if originals and check.originals is not None and file in check.originals:
-        first = open_read(check.originals[file])
+    if originals and run.originals is not None and file in run.originals:
+        first = open_read(run.originals[file])
         close.append(first.close)
-        original = chosen.read(Input(first, codec, check.fields, part.row.start, part.row.end, part.row.seek))
+        original = chosen.read(Input(first, codec, run.fields, part.row.start, part.row.end, part.row.seek))
     return _Pair(file, chosen, clean, original, close)
 
 
-def verify_part(part: Part, check: Check) -> list[str]:
+def verify_part(part: Part, run: FinishedRun) -> list[str]:
     """Check what a task wrote; return what is wrong, a line each."""
     problems: list[str] = []
     try:
-        for name, problem in _verify(part, check):
+        for name, problem in _verify(part, run):
             problems.append(f"{name or 'the audit'}: {problem}")
     except (AuditError, OSError) as error:
         problems.append(f"the audit: {error_message(error)}")
     return problems
 
 
-def _verify(part: Part, check: Check) -> Iterator[tuple[str, str]]:
+def _verify(part: Part, run: FinishedRun) -> Iterator[tuple[str, str]]:
     written = [file.name for file in part.row.files if file.written >= 0]
     done: set[str] = set()
     pair: _Pair | None = None
@@ -163,7 +163,7 @@ def _verify(part: Part, check: Check) -> Iterator[tuple[str, str]]:
                 continue
             done.add(file)
             try:
-                pair = _open(part, file, check, originals=True)
+                pair = _open(part, file, run, originals=True)
             except AuditError as error:
                 if entry.document is None:
                     yield from ((entry.name, problem) for problem in entry.problems)
@@ -172,10 +172,10 @@ def _verify(part: Part, check: Check) -> Iterator[tuple[str, str]]:
             except OSError as error:
                 yield entry.name, f"the original cannot be read: {error.strerror or error}"
                 continue
-            if check.originals is not None and file not in check.originals:
+            if run.originals is not None and file not in run.originals:
                 yield file, "the original is missing"
         lost = entry.document is not None and any(flag.name == "corrupt" for flag in entry.document.flags)
-        for problem in _verify_next(pair, entry, check, lost):
+        for problem in _verify_next(pair, entry, run, lost):
             reported = True
             yield entry.name or pair.name, problem
     if pair is not None:
@@ -187,10 +187,10 @@ def _verify(part: Part, check: Check) -> Iterator[tuple[str, str]]:
     if not reported and documents != part.row.documents:
         yield "", f"it has {documents} documents of a task that had {part.row.documents}"
     if not reported:
-        yield from _digest_problems(part, check)
+        yield from _digest_problems(part, run)
 
 
-def _verify_next(pair: _Pair, entry: Entry, check: Check, lost: bool) -> Iterator[str]:
+def _verify_next(pair: _Pair, entry: Entry, run: FinishedRun, lost: bool) -> Iterator[str]:
     """Check the next document of a file; records that hold none are compared on the way."""
     clean: Record | None = None
     original: Record | None = None
@@ -209,7 +209,7 @@ def _verify_next(pair: _Pair, entry: Entry, check: Check, lost: bool) -> Iterato
         if clean.is_document:
             break
         rest = pair.chosen.rest
-        if original is not None and rest(original, check.fields) != rest(clean, check.fields):
+        if original is not None and rest(original, run.fields) != rest(clean, run.fields):
             yield "a record without text was changed"
         clean = None
     if entry.document is None:
@@ -222,7 +222,7 @@ def _verify_next(pair: _Pair, entry: Entry, check: Check, lost: bool) -> Iterato
             clean is not None
             and clean.text is not None
             and original.text is not None
-            and pair.chosen.rest(original, check.fields) != pair.chosen.rest(clean, check.fields)
+            and pair.chosen.rest(original, run.fields) != pair.chosen.rest(clean, run.fields)
         ):
             yield "something other than the text was changed"
     yield from verify_document(entry, b"" if clean is None else _bytes_of(clean, entry, pair.chosen.single), before)
@@ -246,7 +246,7 @@ def _ended(pair: _Pair) -> Iterator[tuple[str, str]]:
         close()
 
 
-def _digest_problems(part: Part, check: Check) -> Iterator[tuple[str, str]]:
+def _digest_problems(part: Part, run: FinishedRun) -> Iterator[tuple[str, str]]:
     """Compare all bytes that a task wrote: of what is no text, too."""
     if part.row.part and format_of(part.row.files[0].name).unit == "groups":
         return
@@ -257,7 +257,7 @@ def _digest_problems(part: Part, check: Check) -> Iterator[tuple[str, str]]:
         one = hashlib.sha256()
         left = file.written
         try:
-            with open_read(path_of(check.out, file.name)) as handle:
+            with open_read(path_of(run.out, file.name)) as handle:
                 handle.seek(part.seek[0])
                 while data := handle.read(min(left, 2**20) if part.row.part else 2**20):
                     one.update(data)
@@ -274,7 +274,7 @@ def _digest_problems(part: Part, check: Check) -> Iterator[tuple[str, str]]:
         )
 
 
-def restore_part(part: Part, check: Check, to: str) -> list[str]:
+def restore_part(part: Part, run: FinishedRun, to: str) -> list[str]:
     """Write the originals of a task's files to the folder `to`; return the problems, a line each.
 
     A document that cannot be proved to be the original is not written, or, where it shares its file with
@@ -301,19 +301,19 @@ def restore_part(part: Part, check: Check, to: str) -> list[str]:
                     continue
                 seen.add(file)
                 try:
-                    pair = _open(part, file, check, originals=False)
+                    pair = _open(part, file, run, originals=False)
                 except AuditError as error:
                     problems.append(f"{entry.name}: {error}")
                     pair = None
                     continue
-                current = _Restoring(part, check, pair, to)
+                current = _Restoring(part, run, pair, to)
             if current is not None:
                 problems += current.take(entry)
         for row in part.row.files:
             if row.written >= 0 and row.name not in seen and not format_of(row.name).single:
                 if current is not None:
                     current.end()
-                current = _Restoring(part, check, _open(part, row.name, check, originals=False), to)
+                current = _Restoring(part, run, _open(part, row.name, run, originals=False), to)
     except (AuditError, OSError) as error:
         problems.append(f"the audit: {error_message(error)}")
     if current is not None:
@@ -333,15 +333,15 @@ class _Unproved(Exception):
 class _Restoring:
     """A file on its way back: its records in order, each as it was."""
 
-    def __init__(self, part: Part, check: Check, pair: _Pair, to: str) -> None:
+    def __init__(self, part: Part, run: FinishedRun, pair: _Pair, to: str) -> None:
         self.pair = pair
         name = pair.name
         self.path = restored_part(to, part.row.key) if part.row.part else path_of(to, name)
         make_folder(os.path.dirname(self.path))
         self.whole = write_whole(self.path, sync=False)
         self.sink: Sink = open_sink(self.whole.__enter__(), split_name(name)[1])
-        self.template = open_read(path_of(check.out, name))
-        self.writer = pair.chosen.writer(self.sink, Input(self.template, split_name(name)[1], check.fields))
+        self.template = open_read(path_of(run.out, name))
+        self.writer = pair.chosen.writer(self.sink, Input(self.template, split_name(name)[1], run.fields))
         self.empty = True
 
     def take(self, entry: Entry) -> Iterator[str]:

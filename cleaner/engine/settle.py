@@ -86,7 +86,7 @@ def goes_on(work: Work, wish: Wish) -> bool:
     if gaps is None:
         return False
     lines, filled = work.snapshot.lines, work.snapshot.lines.filled
-    line = bisect_right(lines.starts, wish.start, hi=len(lines.texts)) - 1  # where a span stands
+    line = lines.line_at(wish.start)  # where a span stands
     first, last = wish.lines or (line, line)
     before, after = bisect_left(filled, first) - 1, bisect_right(filled, last)
     start = lines.end(filled[before]) if before >= 0 else 0
@@ -100,7 +100,7 @@ def with_lines(evidence: Evidence, earlier: OffsetMap, lines: Lines) -> dict[str
 
     def known(key: str, value: Any) -> Any:
         if key == DUPLICATE_OF:
-            return bisect_right(lines.starts, earlier.to_original(value), hi=len(lines.texts))
+            return lines.line_at(earlier.to_original(value)) + 1
         return with_lines(value, earlier, lines) if isinstance(value, dict) else value
 
     return {key: known(key, value) for key, value in evidence.items()}

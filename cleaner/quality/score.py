@@ -24,7 +24,7 @@ from cleaner.edits import Edit
 from cleaner.engine import Cleaner, Result
 from cleaner.quality.align import overlap, plain_words, surviving, words_of
 from cleaner.quality.labels import Labelled, decode, read_rows, site_of
-from cleaner.rules.evidence import Evidence, earned_risk, stamp, wilson
+from cleaner.rules.evidence import Measurement, earned_risk, stamp, wilson
 from cleaner.rules.model import Risk, Rule
 
 __all__ = [
@@ -372,11 +372,11 @@ class RuleScore:
             self.distinct[site, text] = right + (hit.label in "bd"), scored + 1
 
 
-def evidence_for(report: Report, rules: Iterable[Rule]) -> dict[str, Evidence]:
+def evidence_for(report: Report, rules: Iterable[Rule]) -> dict[str, Measurement]:
     """Return what a report says of each rule that took lines or spans, by the rule's full name."""
     found = {rule.name: (rule, report.rules.get(rule.name)) for rule in rules}
     return {
-        name: Evidence(round(one.distinct_right, 2), len(one.distinct), len(one.sites), stamp(rule))
+        name: Measurement(round(one.distinct_right, 2), len(one.distinct), len(one.sites), stamp(rule))
         for name, (rule, one) in found.items()
         if one is not None and one.distinct
     }

@@ -20,7 +20,7 @@ from cleaner.rules.packs import pack_folder
 __all__ = [
     "EVIDENCE_FILE",
     "LEAST_LINES",
-    "Evidence",
+    "Measurement",
     "earned_risk",
     "evidence_of",
     "evidence_text",
@@ -36,7 +36,7 @@ LEAST_LINES = 10  # different lines below which a rule's precision says nothing
 _SAFE, _LIKELY = 0.97, 0.85  # lower bounds of the precision's interval
 
 
-class Evidence(msgspec.Struct, frozen=True):
+class Measurement(msgspec.Struct, frozen=True):
     """What a rule was measured to take: of `lines` different lines, on `sites` sites, `right` were boilerplate.
 
     A line that several extractors give of one site counts once; `right` is a sum of shares, where they do not agree.
@@ -96,30 +96,30 @@ def stamp(rule: Rule) -> str:
 
 
 @cache
-def measured() -> Mapping[str, Evidence]:
+def measured() -> Mapping[str, Measurement]:
     """Return the figures that lie beside the shipped packs, by the rule's full name; none where the file is missing."""
     path = pack_folder() / EVIDENCE_FILE
     return read_evidence(path) if path.is_file() else {}
 
 
-def read_evidence(path: Path) -> Mapping[str, Evidence]:
+def read_evidence(path: Path) -> Mapping[str, Measurement]:
     """Return the figures of a file. Raises `OSError` where it cannot be read, `ValueError` where it is none."""
-    return msgspec.json.decode(path.read_bytes(), type=dict[str, Evidence])
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, Measurement])
 
 
-def write_evidence(path: Path, evidence: Mapping[str, Evidence]) -> None:
+def write_evidence(path: Path, evidence: Mapping[str, Measurement]) -> None:
     """Write the figures to a file, a rule a line."""
     lines = [f' "{name}": {msgspec.json.encode(one).decode()}' for name, one in sorted(evidence.items())]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8", newline="\n")
 
 
-def evidence_of(rule: Rule) -> Evidence | None:
+def evidence_of(rule: Rule) -> Measurement | None:
     """Return what a shipped rule was measured to do, as it is now."""
     found = measured().get(rule.name)
     return found if found is not None and found.stamp == stamp(rule) else None
 
 
-def evidence_text(found: Evidence | None) -> str:
+def evidence_text(found: Measurement | None) -> str:
     """Return in words what `evidence_of` tells of a rule."""
     if found is None:
         return "not measured"

@@ -36,7 +36,7 @@ try:
 except ImportError:  # pragma: no cover - musl Linux has no wheel
     re2 = None
 
-__all__ = ["WARNINGS", "Kind", "Warning", "lint"]
+__all__ = ["WARNINGS", "Warning", "WarningKind", "lint"]
 
 # The rule that a warning is about (None: a name), where, and what is wrong.
 _Found = tuple[Rule | None, Place, str]
@@ -60,7 +60,7 @@ class Warning:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class WarningKind:
     """A kind of warning: what it says in one line, and the function that finds it."""
 
     about: str
@@ -607,19 +607,19 @@ def _fits(rule: Rule, match: Test) -> bool:
     return not needs_pattern or any(test.key == "regex" for test in inner_tests(match))
 
 
-WARNINGS: dict[str, Kind] = {
-    "ambiguous-pattern": Kind(
+WARNINGS: dict[str, WarningKind] = {
+    "ambiguous-pattern": WarningKind(
         "a pattern repeats the same characters twice in a row, and can become slow", _ambiguous_pattern
     ),
-    "empty-match": Kind("a pattern that also matches where nothing stands", _empty_match),
-    "has-alone": Kind("`has` without any limit removes whatever mentions the phrase", _has_alone),
-    "keep-broken": Kind("an example that must stay is changed by another rule", _keep_broken),
-    "shadowed": Kind("other rules win all that the rule's examples change", _shadowed),
-    "short-phrase": Kind("a phrase of few letters, with nothing beside it", _short_phrase),
-    "slow-pattern": Kind("the accelerator cannot choose candidates for the rule", _slow_pattern),
-    "unknown-rule": Kind("`replaced_by` names no other rule", _unknown_rule),
-    "unknown-warning": Kind("`allow` names a warning that does not exist", _unknown_warning),
-    "unlimited-removal": Kind("a removal without any limit of length or position", _unlimited_removal),
-    "unproven-condition": Kind("a condition without which every example still holds", _unproven_condition),
-    "unused-name": Kind("a name in `define` that no rule uses", _unused_name),
+    "empty-match": WarningKind("a pattern that also matches where nothing stands", _empty_match),
+    "has-alone": WarningKind("`has` without any limit removes whatever mentions the phrase", _has_alone),
+    "keep-broken": WarningKind("an example that must stay is changed by another rule", _keep_broken),
+    "shadowed": WarningKind("other rules win all that the rule's examples change", _shadowed),
+    "short-phrase": WarningKind("a phrase of few letters, with nothing beside it", _short_phrase),
+    "slow-pattern": WarningKind("the accelerator cannot choose candidates for the rule", _slow_pattern),
+    "unknown-rule": WarningKind("`replaced_by` names no other rule", _unknown_rule),
+    "unknown-warning": WarningKind("`allow` names a warning that does not exist", _unknown_warning),
+    "unlimited-removal": WarningKind("a removal without any limit of length or position", _unlimited_removal),
+    "unproven-condition": WarningKind("a condition without which every example still holds", _unproven_condition),
+    "unused-name": WarningKind("a name in `define` that no rule uses", _unused_name),
 }
