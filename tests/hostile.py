@@ -86,10 +86,19 @@ def plain_text(rnd: random.Random) -> bytes:
 
 def comma_separated(rnd: random.Random) -> bytes:
     out = io.StringIO()
-    writer = csv.writer(out, delimiter=rnd.choice(",;\t"), lineterminator=rnd.choice(["\n", "\r\n"]))
-    writer.writerow(rnd.sample(["id", "text", "url", "x"], 4))
+    writer = csv.writer(
+        out,
+        quoting=rnd.choice([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+        lineterminator=rnd.choice(["\n", "\r\n"]),
+        delimiter=rnd.choice(",;\t"),
+    )
+    names = rnd.sample(["id", "text", "url", "x"], 4) if rnd.random() < 0.8 else ["text"]
+    writer.writerow(names)
     for _ in range(rnd.randint(0, 12)):
-        writer.writerow([text(rnd).replace("\0", "") for _ in range(4 if rnd.random() < 0.95 else 3)])
+        if rnd.random() < 0.1:
+            writer.writerow([rnd.choice(["\u200b", "\u200b", "\u200b\t"]), *[""] * (len(names) - 1)])
+        else:
+            writer.writerow([text(rnd).replace("\0", "") for _ in names[: None if rnd.random() < 0.95 else 3]])
     data = out.getvalue().encode("utf-8", "replace")
     return data + (b'"open, never closed\nShare\n' if rnd.random() < 0.1 else b"")
 

@@ -22,6 +22,18 @@ from tests.hostile import MAKERS, files
 from tests.samples import PACK
 
 CLEANER = Cleaner.from_text(PACK)
+# Takes out what can be all that a document has.
+ERASER = Cleaner.from_text(
+    PACK
+    + r"""
+- id: zero-width
+  about: A space without width
+  unit: span
+  risk: safe
+  match: {regex: '\u200B'}
+  examples: [{in: "He\u200B left", out: He left}, {keep: He left}]
+"""
+)
 DIRTY, CLEAN = "He left.\nShare\nShe stayed.", "He left.\nShe stayed."
 
 
@@ -44,6 +56,18 @@ def cleaned(name: str, data: bytes, fields: Fields | None = None, clean: Cleaner
 def records(name: str, data: bytes, fields: Fields | None = None) -> list[Record]:
     chosen: Format = format_of(name)
     return list(chosen.read(Input(io.BytesIO(data), split_name(name)[1], fields or Fields())))
+
+
+def there_and_back(folder: Path, name: str, data: bytes, fields: Fields | None = None) -> bytes:
+    """What a run makes of a file that it can put back, byte for byte."""
+    path, out, back = folder / "in" / name, folder / "out", folder / "back"
+    path.parent.mkdir()
+    path.write_bytes(data)
+    batch.run(ERASER, [str(path)], str(out), options=batch.Options(fields or Fields()), jobs=0)
+    assert batch.verify(str(out), [str(path)], jobs=1) == []
+    assert batch.restore(str(out), str(back), jobs=1) == []
+    assert (back / name).read_bytes() == data
+    return (out / name).read_bytes()
 
 
 # ------------------------------------------------------------------ JSON Lines
@@ -224,6 +248,28 @@ def test_csv_quotes_only_what_the_delimiter_wants(before: bytes, after: bytes) -
     assert cleaned("a.csv", before, clean=clean) == after
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("text\n~\nSecond.\n", 'text\n""\nSecond.\n'),
+        ('"text"\r\n"~"\r\n"Second."\r\n', '"text"\r\n""\r\n"Second."\r\n'),
+        ("text\n\n~\t\n \t\n~ ", 'text\n\n"\t"\n \t\n" "'),
+        ("text\tid\nfoo\t1\n~\t\n\nhello\t3\n", "text\tid\nfoo\t1\n\t\n\nhello\t3\n"),
+        ("id\ttext\n \t~\n", "id\ttext\n \t\n"),
+        ("text;id\n~;\n", "text;id\n;\n"),
+        ('id,text\n1, "a~, b" \n', 'id,text\n1, "a, b" \n'),
+        ("id,text\n1, a~ \n", "id,text\n1, a \n"),
+        ('"te;xt"\n"a~;"\n"~"', '"te;xt"\n"a;"\n""'),
+    ],
+)  # fmt: skip
+def test_csv_records_stay_records_and_come_back(before: str, after: str, tmp_path: Path) -> None:
+    original = before.replace("~", "\u200b").encode()
+    fields = Fields("te;xt" if "te;xt" in before else "text")
+    assert there_and_back(tmp_path, "a.csv", original, fields) == after.encode()
+    places = [(one.is_document, one.id) for one in records("a.csv", original, fields)]
+    assert [(one.is_document, one.id) for one in records("a.csv", after.encode(), fields)] == places
+
+
 @pytest.mark.parametrize("names", [b"id,caf\xe9,text", b"\xff\xfei\x00d\x00,text"])
 def test_csv_names_that_are_not_utf8_are_told(names: bytes) -> None:
     data = names + b"\r\n1,x,Share\r\n"
@@ -322,7 +368,7 @@ def test_hostile_files_there_and_back(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     out, back = tmp_path / "out", tmp_path / "back"
-    summary = batch.run(CLEANER, [str(tmp_path / "in")], str(out), jobs=0)
+    summary = batch.run(ERASER, [str(tmp_path / "in")], str(out), jobs=0)
     assert summary.files == len(made)
     assert summary.changed > 300
     assert {"malformed", "corrupt", "undecodable"} <= summary.flags.keys()
@@ -335,5 +381,5 @@ def test_hostile_files_there_and_back(tmp_path: Path) -> None:
     for name, data in made.items():
         restored = (back / name).read_bytes()
         assert texts(name, restored) == texts(name, data), name
-        if split_name(name)[0] in (".txt", ".md", ".wet") and not split_name(name)[1]:
+        if split_name(name)[0] in (".txt", ".md", ".csv", ".wet") and not split_name(name)[1]:
             assert restored == data, name

@@ -379,6 +379,7 @@ _CSV_FIELDS = {
     delimiter: re.compile(rb'[ ]*"(?:[^"]|"")*"[ ]*(?=%b|[\r\n]|\Z)|[^%b\r\n]*' % (delimiter, delimiter))
     for delimiter in (b",", b"\t", b";")
 }
+_CSV_BLANK = {b"\t": b" \r\n\v\f"}  # what a blank line is made of: any blank but the delimiter
 
 
 def _read_csv(source: Input) -> Iterator[Record]:
@@ -390,7 +391,7 @@ def _read_csv(source: Input) -> Iterator[Record]:
         first = next(filter(_is_filled, _csv_lines(above)), None)
         head = _csv_head(first.raw) if first else None
     for record in _csv_lines(source):
-        if not _is_filled(record):
+        if not _is_filled(record, head):
             yield record
             continue
         raw = record.raw
@@ -422,20 +423,27 @@ def _read_csv(source: Input) -> Iterator[Record]:
             id=others.get(source.fields.id),
             url=others.get(source.fields.url),
             language=others.get(source.fields.language),
+            form=head,
         )
-
-
-def _is_filled(record: Record) -> bool:
-    return not record.problem and not record.lost and bool(record.raw.strip())
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """The names of the fields, what stands between them, and, if they cannot be read, `problem`: then no record can."""
+    """The names of the fields, what stands between them, and, if they cannot be read, `problem`: then no record can.
+
+    `quoted` says whether they stand in quotes, as the other fields then do, as a rule.
+    """
 
     names: tuple[str, ...]
     delimiter: bytes
     problem: str = ""
+    quoted: bool = False
+
+
+def _is_filled(record: Record, head: _Head | None = None) -> bool:
+    """Say whether a record has fields, if only empty ones: it is no blank line."""
+    blank = _CSV_BLANK.get(head.delimiter) if head else None
+    return not record.problem and not record.lost and bool(record.raw.strip(blank))
 
 
 def _csv_head(raw: bytes) -> _Head:
@@ -443,7 +451,8 @@ def _csv_head(raw: bytes) -> _Head:
     line = raw.partition(b"\n")[0]
     delimiter = max((b",", b"\t", b";"), key=line.count)
     try:
-        return _Head(tuple(_csv_value(raw[start:end]) for start, end in _csv_spans(raw, delimiter, mark)), delimiter)
+        names = tuple(_csv_value(raw[start:end]) for start, end in _csv_spans(raw, delimiter, mark))
+        return _Head(names, delimiter, quoted=raw[mark:].lstrip(b" ").startswith(b'"'))
     except UnicodeDecodeError as error:
         return _Head((), delimiter, f"the names of the fields are not UTF-8 ({error.reason}): convert the file")
 
@@ -532,13 +541,17 @@ def _csv_value(data: bytes) -> str:
 
 def _replace_csv(record: Record, text: str) -> bytes:
     start, end = record.span
-    data = text.encode()
-    beside = record.raw[start - 1 : start] or record.raw[end : end + 1]
-    delimiter = beside if beside in _CSV_FIELDS else b","
-    quoted = record.raw[start:end].strip(b" ").startswith(b'"')
-    if quoted or delimiter in data or re.search(rb'["\r\n]|^ | \Z', data):
+    head: _Head = record.form
+    old, data = record.raw[start:end], text.encode()
+    field = old.strip(b" ")
+    quoted = field.startswith(b'"')
+    alone = len(head.names) == 1
+    if quoted and alone and not field[1:-1].strip(b" \t\v\f"):
+        quoted = head.quoted  # it may be in quotes only because it is blank
+    if quoted or head.delimiter in data or re.search(rb'["\r\n]', data) or (alone and not data.strip()):
         data = b'"' + data.replace(b'"', b'""') + b'"'
-    return bytes(record.raw[:start] + data + record.raw[end:])
+    # Blanks around quotes are not of the text.
+    return bytes(record.raw[:start] + (old.replace(field, data) if field.startswith(b'"') else data) + record.raw[end:])
 
 
 # ------------------------------------------------------------------ WET

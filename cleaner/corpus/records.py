@@ -47,7 +47,8 @@ class Record:
 
     `place` tells it from the others of its file. Without `text` there is nothing to clean: `problem` says
     why that is an error, if it is, `flag` what kind of error, and `raw` is copied. `lost` is the stretch of the file
-    that could not be read at all; no record stands for it in the output. `span` is where the text is in `raw`.
+    that could not be read at all; no record stands for it in the output. `span` is where the text is in `raw`, `form` what
+    else of its file the format must know to write it.
     """
 
     place: int
@@ -61,6 +62,7 @@ class Record:
     url: str | None = None
     language: str | None = None
     encoding: str = "utf-8"
+    form: Any = None
 
     @property
     def is_document(self) -> bool:
