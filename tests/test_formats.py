@@ -279,6 +279,22 @@ def test_csv_names_that_are_not_utf8_are_told(names: bytes) -> None:
         assert re.fullmatch(r"the names of the fields are not UTF-8 \(.+\): convert the file", record.problem)
 
 
+ALONE = "not a record: a line ends in \\r alone: convert the line ends of the file to \\n"
+
+
+def test_csv_lines_that_end_in_a_carriage_return_alone_are_told() -> None:
+    mac = b"id,text\rs1,Share\rs2,hello\r"
+    assert [(record.text, record.problem) for record in records("a.csv", mac)] == [(None, ALONE)]
+    assert [(one.text, one.problem) for one in records("a.csv", mac + b"\n1,x\n")] == [(None, ALONE)] * 2
+    data = b'id,text\n1,hello\r2,Share\n3,x\n4\r5,y\n6,"a\rb"\r\n7,z\r\r\n8,end\r'
+    found = records("a.csv", data)
+    assert [record.text for record in found] == [None, None, "x", None, "a\rb", "z", "end"]
+    assert [record.problem for record in found] == ["", ALONE, "", ALONE, "", "", ""]
+    assert records("a.csv", b'id,text\n1,a"b\nc"d\n')[-1].problem == "not a record: a quote stands inside a field"
+    assert cleaned("a.csv", mac) == mac
+    assert cleaned("a.csv", data) == data
+
+
 def test_wet_keeps_lengths_and_digests_right() -> None:
     body = DIRTY.encode()
     right = b"sha1:" + base64.b32encode(hashlib.sha1(body).digest())

@@ -401,6 +401,8 @@ def _read_csv(source: Input) -> Iterator[Record]:
             continue
         spans = _csv_spans(raw, head.delimiter, 0)
         try:
+            if _goes_on(raw, spans):
+                raise ValueError(_ALONE)
             if len(spans) != len(head.names):
                 raise ValueError(f"{len(spans)} fields where there are {len(head.names)} names")
             if any(_is_torn(raw[start:end]) for start, end in spans):
@@ -450,8 +452,11 @@ def _csv_head(raw: bytes) -> _Head:
     mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
     line = raw.partition(b"\n")[0]
     delimiter = max((b",", b"\t", b";"), key=line.count)
+    spans = _csv_spans(raw, delimiter, mark)
+    if _goes_on(raw, spans):
+        return _Head((), delimiter, f"not a record: {_ALONE}")
     try:
-        names = tuple(_csv_value(raw[start:end]) for start, end in _csv_spans(raw, delimiter, mark))
+        names = tuple(_csv_value(raw[start:end]) for start, end in spans)
         return _Head(names, delimiter, quoted=raw[mark:].lstrip(b" ").startswith(b'"'))
     except UnicodeDecodeError as error:
         return _Head((), delimiter, f"the names of the fields are not UTF-8 ({error.reason}): convert the file")
@@ -523,6 +528,14 @@ def _csv_spans(raw: bytes, delimiter: bytes, at: int) -> list[tuple[int, int]]:
         at = match.end() + 1
         if raw[match.end() : at] != delimiter:
             return spans
+
+
+_ALONE = r"a line ends in \r alone: convert the line ends of the file to \n"
+
+
+def _goes_on(raw: bytes, spans: Sequence[tuple[int, int]]) -> bool:
+    """Say whether the line goes on behind the fields: a carriage return alone has ended them."""
+    return raw[spans[-1][1] :].lstrip(b"\r")[:1] not in (b"", b"\n")
 
 
 def _is_torn(data: bytes) -> bool:
