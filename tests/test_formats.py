@@ -134,6 +134,26 @@ def test_nested_fields() -> None:
     assert cleaned("a.jsonl", data, fields) == data.replace(D, C)
 
 
+def test_what_is_not_proper_json_hides_nothing_of_the_rest() -> None:
+    line = (
+        rb'{"id":"the NaN case, -Infinity \"NaN ","n":[NaN,{"k":-Infinity}],"meta":{"lang":"\u00e9n \ud83d\ude00","x":NaN},'
+        rb'"url":"http://a/\ud83d\ude00","a\ud800":1,"a\udc00":"\udc00","\\ud800":2,"\\ud801":3,"text":"a"}'
+    )
+    (record,) = records("a.jsonl", line, Fields(language="meta.lang"))
+    assert (record.problem, record.text) == ("", "a")
+    assert (record.id, record.url, record.language) == (
+        'the NaN case, -Infinity "NaN ', "http://a/😀", "én 😀",
+    )  # fmt: skip
+    (record,) = records("a.jsonl", rb'{"id":"\ud800 a","url":"http://\udfff/","text":"a"}')
+    assert (record.id, record.url) == ("\ud800 a", "http://\ufffd/")
+    for broken in (
+        rb'{"a\ud800":1,"a\ud800":2,"text":"a"}',
+        b'{"a":NaN,"text":"a',
+        b'{"a":NaN,"text":' + b'"\\"' * 10**5,
+    ):
+        assert records("a.jsonl", broken)[0].problem.startswith("not a JSON object: ")
+
+
 def test_two_halves_do_not_become_a_character() -> None:
     chosen = format_of("a.jsonl")
     (record,) = records("a.jsonl", b'{"text":"\\ud83d-\\ude00"}')

@@ -12,7 +12,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -209,8 +208,10 @@ _RAW_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STRING_DECODER = msgspec.json.Decoder(str)
 _KEY = re.compile(rb'[ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
 _NEXT = re.compile(rb"[ \t\r\n]*([,}])")
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_NOT_JSON = re.compile(rb"(?<=[:\[, \t])(?:NaN|-?Infinity)(?=[,\]} \t])")
+# Every quote belongs to a match, so that what looks like a number is one.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_NOT_JSON = re.compile(_STRING + rb"|(?<=[:\[, \t])(?:NaN|-?Infinity)(?=[,\]} \t])", re.DOTALL)
+_SURROGATE = re.compile(rb"\\(?:u[dD](?=[89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 
 
 class _Malformed(ValueError):
@@ -224,45 +225,62 @@ def _members(data: bytes) -> tuple[dict[str, msgspec.Raw], bytes]:
     get past them.
     """
     try:
-        return _RAW_DECODER.decode(data), data
+        members, masked = _RAW_DECODER.decode(data), data
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        problem = str(error)
-    masked = _NOT_JSON.sub(lambda match: b"0".ljust(len(match[0])), _SURROGATE.sub(rb"\\u0020", data))
-    if masked != data:
-        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
-            return _RAW_DECODER.decode(masked), masked
-    raise _Malformed(problem)
+        masked = _NOT_JSON.sub(_mask, data)
+        try:
+            members = _RAW_DECODER.decode(masked)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise _Malformed(str(error)) from None
+    return members, masked
 
 
-def _find(members: dict[str, msgspec.Raw], data: bytes, path: Sequence[str]) -> tuple[int, int] | None:
-    """Return where the value at `path` stands in the object `data` of these members; None where there is none."""
-    offset = 0
+def _mask(match: re.Match[bytes]) -> bytes:
+    """Replace a number that JSON does not know, and, in a string, surrogates: each by a character of its own."""
+    found = match[0]
+    if not found.startswith(b'"'):
+        return b"0".ljust(len(found))
+    return _SURROGATE.sub(lambda escape: escape[0].replace(b"d", b"e").replace(b"D", b"e"), found)
+
+
+_Span = tuple[int, int]
+
+
+def _values(data: bytes, name: str) -> dict[str, _Span]:
+    """Return where the values of the object `data` stand, by field; nothing if it has no field `name`."""
+    members, masked = _members(data)
+    if name not in members:
+        return {}
+    found = {}
+    at = data.index(b"{") + 1
     after: re.Match[bytes] | None = None
-    for depth, name in enumerate(path):
-        if depth:
-            members, data = _members(data)
-        if name not in members:
-            return None
-        at = data.index(b"{") + 1
-        found = None
-        for key, raw in members.items():
-            match = _KEY.match(data, at)
-            size = len(bytes(raw))
-            if match is None or data[match.end() : match.end() + size] != bytes(raw):
-                raise _Malformed("a field stands in the object twice")
-            after = _NEXT.match(data, match.end() + size)
-            if after is None:
-                raise _Malformed("a field stands in the object twice")
-            if key == name:
-                found = (match.end(), match.end() + size)
-            at = after.end()
-        if after is None or after[1] != b"}" or found is None:
+    for key, raw in members.items():
+        value = bytes(raw)
+        match = _KEY.match(masked, at)
+        end = match.end() + len(value) if match is not None else 0
+        if match is None or masked[match.end() : end] != value:
             raise _Malformed("a field stands in the object twice")
-        offset += found[0]
-        data = data[found[0] : found[1]]
-        if depth < len(path) - 1 and not data.startswith(b"{"):
-            return None
-    return offset, offset + len(data)
+        after = _NEXT.match(masked, end)
+        if after is None:
+            raise _Malformed("a field stands in the object twice")
+        found[key] = match.end(), end
+        at = after.end()
+    if after is None or after[1] != b"}":
+        raise _Malformed("a field stands in the object twice")
+    return found
+
+
+def _find(data: bytes, values: dict[str, _Span], path: Sequence[str]) -> _Span | None:
+    """Return where the value at `path` stands in the object `data` of these values; None where there is none."""
+    span = values.get(path[0])
+    if span is None or len(path) == 1:
+        return span
+    start, end = span
+    value = data[start:end]
+    if not value.startswith(b"{"):
+        return None
+    found = _find(value, _values(value, path[1]), path[1:])
+    return None if found is None else (start + found[0], start + found[1])
 
 
 def _string(data: bytes) -> str | None:
@@ -279,21 +297,23 @@ def _string(data: bytes) -> str | None:
         return value if isinstance(value, str) else None
 
 
-def _scalar(members: dict[str, msgspec.Raw], field: str) -> str | None:
+def _scalar(data: bytes, values: dict[str, _Span], field: str) -> str | None:
     """Return a field's value as text, None if it has none or is more than a scalar."""
-    name, _, inner = field.partition(".")
-    raw = members.get(name)
-    if raw is None:
-        return None
-    value = bytes(raw)
     try:
-        if inner:
-            return _scalar(_members(value)[0], inner) if value.startswith(b"{") else None
+        span = _find(data, values, field.split("."))
+        value = b"" if span is None else data[span[0] : span[1]]
         if value.startswith(b'"'):
             return _string(value)
     except _Malformed:
         return None
-    return None if value in (b"null", b"true", b"false") or value[:1] in (b"{", b"[") else value.decode()
+    return None if value in (b"", b"null", b"true", b"false") or value[:1] in (b"{", b"[") else value.decode()
+
+
+def _address(url: str | None) -> str | None:
+    """Return a URL without halves of characters: no host can be told from one that has some."""
+    if url is None or url.isascii():
+        return url
+    return url.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _read_json_lines(source: Input) -> Iterator[Record]:
@@ -342,8 +362,9 @@ def _json_record(place: int, raw: bytes, fields: Fields) -> Record:
     mark = 3 if raw.startswith(b"\xef\xbb\xbf") else 0
     data = raw[mark:]
     try:
-        members, masked = _members(data)
-        span = _find(members, masked, fields.text.split("."))
+        path = fields.text.split(".")
+        values = _values(data, path[0])
+        span = _find(data, values, path)
         text = None if span is None else _string(data[span[0] : span[1]])
         if text is None or span is None:
             return Record(place, None, raw)
@@ -354,9 +375,9 @@ def _json_record(place: int, raw: bytes, fields: Fields) -> Record:
         text,
         raw,
         (mark + span[0], mark + span[1]),
-        id=_scalar(members, fields.id),
-        url=_scalar(members, fields.url),
-        language=_scalar(members, fields.language),
+        id=_scalar(data, values, fields.id),
+        url=_address(_scalar(data, values, fields.url)),
+        language=_scalar(data, values, fields.language),
     )
 
 
