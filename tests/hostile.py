@@ -43,6 +43,7 @@ def json_line(rnd: random.Random) -> bytes:
             b'{"text": "a"} x',
             b'{"text": "\xff"}',
             b"\xff",
+            b'{"text": "a", "b": %b}' % (b"[" * 1000 + b"]" * 1000),
             b"null",
             b"  ",
             b"",

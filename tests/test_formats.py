@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from cleaner.corpus import batch, streams
+from cleaner.corpus import batch, formats, streams
 from cleaner.corpus.formats import Fields, Format, Input, Record, decode, format_of
 from cleaner.corpus.streams import Damage, Line, blocks, lines, open_sink, split_name
 from cleaner.engine import Cleaner
@@ -152,6 +152,24 @@ def test_what_is_not_proper_json_hides_nothing_of_the_rest() -> None:
         b'{"a":NaN,"text":' + b'"\\"' * 10**5,
     ):
         assert records("a.jsonl", broken)[0].problem.startswith("not a JSON object: ")
+
+
+@pytest.mark.parametrize(("start", "end"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"text":"x","a":', b"}]")])
+def test_json_nested_too_deeply_is_told_and_kept(start: bytes, end: bytes) -> None:
+    def line(levels: int, before: bytes = b"") -> bytes:
+        return b'{%b"text":"x","a":%b1%b}' % (before, start * levels, end * levels)
+
+    steps = 2 if start == b'[{"text":"x","a":' else 1
+    most = (formats.MAX_DEPTH - 1) // steps
+    for before in (b"", b'"n":NaN,'):
+        for levels in (most + 1, 1000, 10**5):
+            data = line(levels, before)
+            (record,) = records("a.jsonl", data)
+            assert (record.text, record.raw) == (None, data)
+            assert record.problem == f"not a JSON object: nested too deeply, in more than {formats.MAX_DEPTH} levels"
+        assert records("a.jsonl", line(most, before))[0].text == "x"
+    text = json.dumps("[{" * 10**4 + '"]}\\' * 10**4).encode()
+    assert records("a.jsonl", b'{"a":[],"text":%b}' % text)[0].text is not None
 
 
 def test_two_halves_do_not_become_a_character() -> None:

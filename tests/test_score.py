@@ -166,6 +166,7 @@ def test_limit(gold: Path) -> None:
     [
         (b"nonsense", "row 2: JSON is malformed"),
         (b'{"id": "a", "text": "b"}', "row 2: Object missing required field `labels`"),
+        (b'{"id": "a", "more": ' + b"[" * 1000 + b"]" * 1000 + b"}", "row 2: nested too deeply"),
         (b'{"id": "a", "text": "b", "labels": "cc"}', "row 2: 2 labels for 1 lines"),
         (b'{"id": "a", "text": "b", "labels": "x"}', "row 2: line 1 has the label `x`"),
         (b'{"id": "a", "text": "b\\n ", "labels": "cc"}', "row 2: line 2 is blank, but its label is `c`"),

@@ -208,10 +208,16 @@ _RAW_DECODER = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STRING_DECODER = msgspec.json.Decoder(str)
 _KEY = re.compile(rb'[ \t\r\n]*"(?:[^"\\]|\\.)*"[ \t\r\n]*:[ \t\r\n]*', re.DOTALL)
 _NEXT = re.compile(rb"[ \t\r\n]*([,}])")
-# Every quote belongs to a match, so that what looks like a number is one.
+# Every quote belongs to a match, so that what looks like a number, or a bracket, is one.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+_STRINGS = re.compile(_STRING, re.DOTALL)
 _NOT_JSON = re.compile(_STRING + rb"|(?<=[:\[, \t])(?:NaN|-?Infinity)(?=[,\]} \t])", re.DOTALL)
 _SURROGATE = re.compile(rb"\\(?:u[dD](?=[89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
+
+# How deep the decoder gets depends on how deep its caller is: a bound of its own makes records the same everywhere.
+MAX_DEPTH = 500
+_TOO_DEEP = f"nested too deeply, in more than {MAX_DEPTH} levels"
 
 
 class _Malformed(ValueError):
@@ -226,12 +232,18 @@ def _members(data: bytes) -> tuple[dict[str, msgspec.Raw], bytes]:
     """
     try:
         members, masked = _RAW_DECODER.decode(data), data
+    except RecursionError:
+        raise _Malformed(_TOO_DEEP) from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         masked = _NOT_JSON.sub(_mask, data)
         try:
             members = _RAW_DECODER.decode(masked)
+        except RecursionError:
+            raise _Malformed(_TOO_DEEP) from None
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise _Malformed(str(error)) from None
+    if _is_too_deep(data):
+        raise _Malformed(_TOO_DEEP)
     return members, masked
 
 
@@ -241,6 +253,17 @@ def _mask(match: re.Match[bytes]) -> bytes:
     if not found.startswith(b'"'):
         return b"0".ljust(len(found))
     return _SURROGATE.sub(lambda escape: escape[0].replace(b"d", b"e").replace(b"D", b"e"), found)
+
+
+def _is_too_deep(data: bytes) -> bool:
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return False
+    level = 0
+    for bracket in _BRACKET.findall(_STRINGS.sub(b"", data)):
+        level += 1 if bracket in (b"[", b"{") else -1
+        if level > MAX_DEPTH:
+            return True
+    return False
 
 
 _Span = tuple[int, int]

@@ -47,7 +47,10 @@ _DECODER = msgspec.json.Decoder(Labelled)
 
 def decode(line: bytes) -> Labelled:
     """Return a row. Raises `ValueError` for one that is no JSON, lacks a field, or whose labels do not fit its text."""
-    row = _DECODER.decode(line)
+    try:
+        row = _DECODER.decode(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     lines = row.text.split("\n")
     if len(row.labels) != len(lines):
         raise ValueError(f"{len(row.labels)} labels for {len(lines)} lines")
