@@ -134,6 +134,21 @@ def test_nested_fields() -> None:
     assert cleaned("a.jsonl", data, fields) == data.replace(D, C)
 
 
+@pytest.mark.parametrize(
+    ("line", "after"),
+    [
+        ('{"title":"é","text":"in.~"}', '{"title":"é","text":"in."}'),
+        ('{"title":"\\u00e9","text":"in.\\u200b"}', '{"title":"\\u00e9","text":"in."}'),
+        ('{"title":"é","text":"\\u00e9.\\u200b"}', '{"title":"é","text":"\\u00e9."}'),
+        ('{"title":"\\u00e9","text":"é.~"}', '{"title":"\\u00e9","text":"é."}'),
+        ('{"text":"in.\\u200b"}', '{"text":"in."}'),
+    ],
+)
+def test_characters_beyond_ascii_come_back_as_they_were_written(line: str, after: str, tmp_path: Path) -> None:
+    original = line.replace("~", "\u200b").encode()
+    assert there_and_back(tmp_path, "a.jsonl", original) == after.encode()
+
+
 def test_what_is_not_proper_json_hides_nothing_of_the_rest() -> None:
     line = (
         rb'{"id":"the NaN case, -Infinity \"NaN ","n":[NaN,{"k":-Infinity}],"meta":{"lang":"\u00e9n \ud83d\ude00","x":NaN},'

@@ -406,7 +406,10 @@ def _json_record(place: int, raw: bytes, fields: Fields) -> Record:
 
 def _replace_json(record: Record, text: str) -> bytes:
     start, end = record.span
-    if not record.raw[start:end].isascii():
+    plain = record.raw[start:end].isascii()
+    if plain and record.text is not None and record.text.isascii():
+        plain = record.raw.isascii()  # the text itself does not tell: it has no escapes either
+    if not plain:
         try:
             return bytes(record.raw[:start] + msgspec.json.encode(text) + record.raw[end:])
         except UnicodeEncodeError:
