@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from cleaner.corpus.records import Fields, Input, Record
@@ -41,13 +43,19 @@ STRINGS = (pa.string(), pa.large_string(), pa.string_view())
 _CODECS = {"UNCOMPRESSED": "NONE", "LZ4_RAW": "LZ4", "LZO": "SNAPPY"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Batch:
-    """Some rows of one row group of a file."""
+    """Some rows of one row group of a file; `path` leads to the text."""
 
     file: Any
     group: int
     rows: Any
+    path: str
+
+    @cached_property
+    def others(self) -> list[Any]:
+        """What stands in each row beside the text."""
+        return _others(self.rows, self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ def read(source: Input) -> Iterator[Record]:
         place = sum(file.metadata.row_group(before).num_rows for before in range(group))
         try:
             for rows in file.iter_batches(batch_size=ROWS, row_groups=[group], use_threads=False):
-                batch = Batch(file, group, rows)
+                batch = Batch(file, group, rows, fields.text)
                 texts = values_of(rows, fields.text, strings=True)
                 if texts is None:
                     texts = [None] * rows.num_rows
@@ -110,7 +118,7 @@ def read(source: Input) -> Iterator[Record]:
             columns = file.metadata.row_group(group)
             start = min(_chunk_start(columns.column(number)) for number in range(columns.num_columns))
             damage = Damage(start, start + _group_size(columns), f"row group {group} cannot be read: {_words(error)}")
-            raw = _Row(Batch(file, group, None), -1)
+            raw = _Row(Batch(file, group, None, fields.text), -1)
             yield Record(place, None, raw, problem=damage.detail, flag="corrupt", lost=damage)
 
 
@@ -171,17 +179,71 @@ def _texts_as(texts: Sequence[str | bytes | None], kind: Any) -> Any:
 
 
 def rest(record: Record, fields: Fields) -> object:
-    """Return what cleaning leaves alone of a row, as text."""
+    """Return what cleaning leaves alone of a row: equal where all of it is, bit for bit."""
     if not isinstance(record.raw, _Row) or record.raw.index < 0:
         return None
-    rows = record.raw.batch.rows.slice(record.raw.index, 1)
-    (values,) = rows.to_pylist()
-    inner, (*path, name) = values, names_of(rows, fields.text)
-    for step in path:
-        inner = inner.get(step) if isinstance(inner, dict) else None
-    if isinstance(inner, dict):
-        inner.pop(name, None)
-    return repr(values)
+    return record.raw.batch.others[record.raw.index]
+
+
+def _others(rows: Any, path: str) -> list[Any]:
+    """Return what stands in each row beside the text."""
+    column = column_of(rows, path)
+    names = names_of(rows, path) if column is not None and column.type in STRINGS else []
+    return _cells(rows.to_struct_array(), names)
+
+
+def _cells(column: Any, without: Sequence[str] = ()) -> list[Any]:
+    """Return values that are equal where the cells of a column are: the same NaN, times that Python cannot hold.
+
+    The field of its structs that the names `without` lead to is left out.
+    """
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _cells(column.storage)
+    if pa.types.is_dictionary(kind):
+        return _cells(column.dictionary_decode())
+    if pa.types.is_struct(kind):
+        names = [kind.field(number).name for number in range(kind.num_fields)]
+        parts = [
+            _cells(part, without[1:] if without[:1] == [name] else ())
+            for name, part in zip(names, column.flatten(), strict=True)
+            if without != [name]
+        ]
+        return list(zip(itertools.repeat(names), column.is_valid().to_pylist(), *parts, strict=False))
+    if pa.types.is_map(kind):
+        column = column.cast(pa.list_(pa.struct([kind.key_field, kind.item_field])))
+        values = list(zip(*map(_cells, column.flatten().flatten()), strict=True))
+    elif _is_list(kind):
+        values = _cells(column.flatten())
+    else:
+        cells: list[Any] = _bits(column).to_pylist()
+        return cells
+    lengths = pc.list_value_length(column).to_pylist()
+    ends = itertools.accumulate(length or 0 for length in lengths)
+    return [None if length is None else values[end - length : end] for length, end in zip(lengths, ends, strict=True)]
+
+
+def _is_list(kind: Any) -> bool:
+    return any(
+        test(kind)
+        for test in (
+            pa.types.is_list,
+            pa.types.is_large_list,
+            pa.types.is_fixed_size_list,
+            pa.types.is_list_view,
+            pa.types.is_large_list_view,
+        )
+    )
+
+
+def _bits(column: Any) -> Any:
+    """Return a column as one of numbers or bytes, every bit kept."""
+    kind = column.type
+    if kind in STRINGS:
+        return column.cast(pa.large_binary())
+    if pa.types.is_floating(kind) or pa.types.is_temporal(kind):
+        return column.view({16: pa.int16(), 32: pa.int32(), 64: pa.int64()}[kind.bit_width])
+    return column
 
 
 def names_of(rows: Any, path: str) -> list[str]:

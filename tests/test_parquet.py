@@ -1,0 +1,123 @@
+"""Parquet files that other tools write, and few expect: through a run, its check and the way back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cleaner import Cleaner
+from cleaner.corpus import batch
+from cleaner.corpus.formats import Fields, Input, format_of
+from tests.samples import PACK
+
+CLEANER = Cleaner.from_text(PACK)
+DIRTY = "He left.\nShare\nShe stayed."
+FAR = 2**62  # no time that Python knows
+
+
+def run(folder: Path, options: batch.Options | None = None, /, **tables: pa.Table | bytes) -> batch.Summary:
+    """Clean tables, as Parquet of two rows a group, or bytes; check the run and bring all back."""
+    (folder / "in").mkdir()
+    for name, table in tables.items():
+        path = folder / "in" / f"{name}.parquet"
+        if isinstance(table, bytes):
+            path.write_bytes(table)
+        else:
+            pq.write_table(table, path, row_group_size=2)
+    summary = batch.run(CLEANER, [str(folder / "in")], str(folder / "out"), options=options, jobs=0)
+    assert batch.verify(str(folder / "out"), [str(folder / "in")], jobs=1) == []
+    assert batch.restore(str(folder / "out"), str(folder / "back"), jobs=1) == []
+    for name, table in tables.items():
+        if isinstance(table, bytes):
+            assert (folder / "back" / f"{name}.parquet").read_bytes() == table
+        else:
+            assert stored(folder / "back" / f"{name}.parquet") == stored(folder / "in" / f"{name}.parquet")
+    return summary
+
+
+def stored(path: Path) -> list[bytes]:
+    """The row groups of a file."""
+    file = pq.ParquetFile(path)
+    return [bits(file.read_row_group(group)) for group in range(file.num_row_groups)]
+
+
+def bits(table: pa.Table) -> bytes:
+    """A table as bytes, in which a NaN is a NaN."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+NAN = float("nan")
+ODD = {
+    "moment": pa.array([FAR, None, 5], pa.timestamp("us")),
+    "local": pa.array([1, None, 5], pa.timestamp("us", "Mars/Phobos")),
+    "day": pa.array([2**30, None, 5], pa.date32()),
+    "time": pa.array([FAR, None, 5], pa.time64("us")),
+    "span": pa.array([FAR, None, 5], pa.duration("ms")),
+    "number": pa.array([NAN, None, -0.0]),
+    "half": pa.array([NAN, None, -0.0], pa.float16()),
+    "list": pa.array([[NAN, None], None, []]),
+    "pair": pa.array([[NAN, 1.0], None, [2.0, 3.0]], pa.list_(pa.float32(), 2)),
+    "map": pa.array([[("a", NAN), ("b", None)], None, []], pa.map_(pa.string(), pa.float64())),
+    "twice": pa.StructArray.from_arrays(
+        [pa.array([FAR, 1, 2], pa.timestamp("us")), pa.array([[1], [2], None])], ["a", "a"]
+    ),
+    "deep": pa.array(
+        [[{"a": FAR, "b": [[1]]}], None, [None]],
+        pa.list_(pa.struct({"a": pa.timestamp("us"), "b": pa.list_(pa.list_(pa.int8()))})),
+    ),
+    "chosen": pa.array(["a", None, "b"]).dictionary_encode(),
+    "uuid": pa.array([b"a" * 16, None, b"b" * 16], pa.uuid()),
+    "nothing": pa.nulls(3),
+    "yes": pa.array([True, None, False]),
+    "price": pa.array([1, None, 3], pa.decimal128(5, 2)),
+    "bytes": pa.array([b"\xff", None, b""]),
+    "number again": pa.array([1, 2, 3]),
+}
+
+
+def test_what_python_cannot_hold_is_compared(tmp_path: Path) -> None:
+    columns = [pa.array([DIRTY, "a", DIRTY]), *ODD.values()]
+    names = ["text", *ODD]
+    names[-1] = "number"  # a second one of the name
+    nested = pa.table({"doc": pa.StructArray.from_arrays(columns, names)})
+    table = pa.Table.from_arrays(columns, names)
+    assert run(tmp_path, a=table).changed == 2
+    (tmp_path / "nested").mkdir()
+    assert run(tmp_path / "nested", batch.Options(fields=Fields("doc.text")), a=nested).changed == 2
+
+
+def changes() -> Iterator[tuple[str, pa.Array]]:
+    """Columns of ODD, with one value another."""
+    for name, column in ODD.items():
+        values = [column.take(pa.array(rows)) for rows in ([0, 0, 2], [1, 1, 2], [2, 1, 2])]
+        yield from ((name, value) for value in values if bits(pa.table({"a": value})) != bits(pa.table({"a": column})))
+    yield "number", pa.array([NAN, None, 0.0])
+    yield "moment", pa.array([FAR + 1, None, 5], pa.timestamp("us"))
+
+
+@pytest.mark.parametrize("way", ["text", "doc.text"])
+def test_every_other_value_that_changes_is_found(tmp_path: Path, way: str) -> None:
+    """The rows alone show it, without the digest of the file."""
+    path = tmp_path / "a.parquet"
+
+    def rests(columns: dict[str, pa.Array]) -> list[object]:
+        table = pa.table({"text": pa.array(["a", "b", "c"]), **columns})
+        pq.write_table(pa.table({"doc": table.to_struct_array().combine_chunks()}) if "." in way else table, path)
+        with open(path, "rb") as handle:
+            fields = Fields(way)
+            return [
+                format_of("a.parquet").rest(record, fields)
+                for record in format_of("a.parquet").read(Input(handle, "", fields))
+            ]
+
+    before = rests(ODD)
+    assert rests(ODD) == before
+    assert rests({name if name != "yes" else "no": column for name, column in ODD.items()}) != before
+    for count, (name, column) in enumerate(changes()):
+        after = rests(ODD | {name: column})
+        assert [one != other for one, other in zip(before, after, strict=True)].count(True) == 1, (name, count)
