@@ -8,12 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from cleaner import Cleaner
+from cleaner.audit import DocumentRow
 from cleaner.corpus import batch
 from cleaner.corpus.formats import Fields, Input, format_of
 from tests.samples import PACK
 
 CLEANER = Cleaner.from_text(PACK)
-DIRTY = "He left.\nShare\nShe stayed."
+DIRTY, CLEAN = "He left.\nShare\nShe stayed.", "He left.\nShe stayed."
 FAR = 2**62  # no time that Python knows
 
 
@@ -49,6 +50,12 @@ def bits(table: pa.Table) -> bytes:
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
+
+
+def said(folder: Path) -> list[DocumentRow]:
+    """What the audit says of each document."""
+    entries = [entry for _, _, entry in batch.documents(str(folder / "out")) if entry is not None]
+    return [entry.document for entry in entries if entry.document is not None]
 
 
 NAN = float("nan")
@@ -121,3 +128,28 @@ def test_every_other_value_that_changes_is_found(tmp_path: Path, way: str) -> No
     for count, (name, column) in enumerate(changes()):
         after = rests(ODD | {name: column})
         assert [one != other for one, other in zip(before, after, strict=True)].count(True) == 1, (name, count)
+
+
+@pytest.mark.parametrize("name", ["id", "url", "language"])
+def test_times_that_python_does_not_know_say_nothing(tmp_path: Path, name: str) -> None:
+    for number, far in enumerate((pa.timestamp("us"), pa.duration("s"), pa.timestamp("us", "Mars/Phobos"))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        table = pa.table({"text": [DIRTY, "a"], name: pa.array([FAR, 1], far)})
+        assert run(folder, a=table).changed == 1
+        assert pq.read_table(folder / "out" / "a.parquet")["text"].to_pylist() == [CLEAN, "a"]
+        assert [getattr(row, name) for row in said(folder)] == [None, None]
+
+
+def test_whole_numbers_and_texts_are_ids(tmp_path: Path) -> None:
+    for number, (values, expected) in enumerate(
+        (
+            (pa.array([2**64 - 1, None], pa.uint64()), [str(2**64 - 1), None]),
+            (pa.array(["x", None]).dictionary_encode(), ["x", None]),
+            (pa.array([1.5, None]), [None, None]),
+        )
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        assert run(folder, a=pa.table({"text": [DIRTY, DIRTY], "id": values})).changed == 2
+        assert [row.id for row in said(folder)] == expected

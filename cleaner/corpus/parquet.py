@@ -134,10 +134,17 @@ def word_at(column: Sequence[Any] | None, index: int) -> str | None:
 
 
 def values_of(rows: Any, path: str, *, strings: bool = False) -> list[Any] | None:
-    """Return the values of a column, nested by dots; None if there is none (or, if `strings`, none of text)."""
+    """Return the values of a column, nested by dots; None if there is none (or, if `strings`, none of text).
+
+    What is neither text nor a whole number is None.
+    """
     column = column_of(rows, path)
     if column is None or (strings and column.type not in STRINGS):
         return None
+    kind = column.type
+    if not (kind in STRINGS or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        # Nothing else says an id, and a time or a date may be one that Python cannot hold.
+        return [None] * len(column)
     values: list[Any] = column.to_pylist()
     return values
 
