@@ -6,9 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from cleaner import Cleaner
 from cleaner.audit import DocumentRow
+from cleaner.cli.diff import diff
 from cleaner.corpus import batch
 from cleaner.corpus.formats import Fields, Input, format_of
 from tests.samples import PACK
@@ -153,3 +155,49 @@ def test_whole_numbers_and_texts_are_ids(tmp_path: Path) -> None:
         folder.mkdir()
         assert run(folder, a=pa.table({"text": [DIRTY, DIRTY], "id": values})).changed == 2
         assert [row.id for row in said(folder)] == expected
+
+
+def double(*names: str, **others: pa.Array) -> pa.Table:
+    """A table with columns of the same name."""
+    columns = [pa.array([DIRTY, "a", DIRTY]), pa.array(["x", "y", "z"])]
+    return pa.Table.from_arrays([*columns, *others.values()], [*names, *others])
+
+
+@pytest.mark.parametrize(
+    ("table", "text", "named"),
+    [
+        (double("text", "text"), "text", "text"),
+        (double("id", "id", text=pa.array([DIRTY] * 3)), "text", "id"),
+        (double("language", "language", text=pa.array([DIRTY] * 3)), "text", "language"),
+        (pa.table({"doc": double("text", "text").to_struct_array().combine_chunks()}), "doc.text", "doc.text"),
+        (double("doc.text", "doc.text"), "doc.text", "doc.text"),
+        (double("doc", "doc"), "doc.text", "doc"),
+    ],
+)
+def test_columns_of_one_name_are_told(tmp_path: Path, table: pa.Table, text: str, named: str) -> None:
+    path = tmp_path / "twice.parquet"
+    pq.write_table(table, path, row_group_size=1)
+    options = batch.Options(fields=Fields(text), quarantine=True, task_bytes=10)  # few bytes: cut if it can be
+    good = pa.table({"doc": [{"text": DIRTY}], "text": [DIRTY]})
+    summary = run(tmp_path, options, twice=path.read_bytes(), good=good)
+    assert (summary.changed, summary.flags) == (1, {"malformed": 1})
+    (failure,) = summary.failed
+    assert failure.document.endswith("twice.parquet#0")
+    assert failure.detail == f"2 columns are called `{named}`: rename all but one"
+    for copy in ("out", "out/_quarantine", "out/_audit/rejected"):
+        assert (tmp_path / copy / "twice.parquet").read_bytes() == path.read_bytes()
+
+
+def test_other_columns_may_share_a_name(tmp_path: Path) -> None:
+    options = batch.Options(task_bytes=10)
+    summary = run(tmp_path, options, a=double("n", "n", text=pa.array([DIRTY, "a", DIRTY])))
+    assert (summary.changed, summary.flags, summary.tasks) == (2, {}, 1)
+
+
+def test_diff_tells_of_columns_of_one_name(tmp_path: Path) -> None:
+    pq.write_table(double("text", "text"), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"text": ["Share this article:"]}), tmp_path / "b.parquet")
+    done = CliRunner().invoke(diff, [str(tmp_path)], standalone_mode=False)
+    assert done.return_value == 1
+    assert "a.parquet#0: 2 columns are called `text`: rename all but one" in done.stderr
+    assert "1 document" in done.stdout

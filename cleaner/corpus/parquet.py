@@ -65,8 +65,14 @@ class _Row:
 
 
 def group_sizes(handle: Any) -> list[int]:
-    """Return the bytes of each row group; raise `OSError` or `ValueError` for what is no Parquet file."""
-    metadata = _open(handle).metadata
+    """Return the bytes of each row group.
+
+    Raises `OSError` or `ValueError` for a file that is, or could be, one to keep as it is.
+    """
+    file = _open(handle)
+    if _has_double(pa.struct(list(file.schema_arrow))):
+        raise ValueError("several columns have the same name")  # it may be that of the text
+    metadata = file.metadata
     return [_group_size(metadata.row_group(group)) for group in range(metadata.num_row_groups)]
 
 
@@ -79,6 +85,22 @@ def _open(handle: Any) -> Any:
         raise ValueError(f"not a Parquet file: {_words(error)}") from None
 
 
+def _has_double(kind: Any) -> bool:
+    """Say whether two fields of a struct have the same name, or of one in it."""
+    fields = [kind.field(number) for number in range(kind.num_fields)]
+    return len({field.name for field in fields}) < len(fields) or any(
+        _has_double(field.type) for field in fields if pa.types.is_struct(field.type)
+    )
+
+
+def _open_for(handle: Any, fields: Fields) -> Any:
+    """Open a file; raise `ValueError` where one could not say which of its columns `fields` mean."""
+    file = _open(handle)
+    for path in (fields.text, fields.id, fields.url, fields.language):
+        _places(file.schema_arrow, path)
+    return file
+
+
 def _words(error: Exception) -> str:
     return " ".join(str(error).split())
 
@@ -88,10 +110,10 @@ def _group_size(group: Any) -> int:
 
 
 def read(source: Input) -> Iterator[Record]:
-    """Yield the rows of the groups from `start` up to `end`; the bytes of what is no Parquet file."""
+    """Yield the rows of the groups from `start` up to `end`; the bytes of a file that has none to clean."""
     fields = source.fields
     try:
-        file = _open(source.handle)
+        file = _open_for(source.handle, fields)
     except ValueError as error:
         # Kept as it is, in pieces, like any record that is none.
         source.handle.seek(0)
@@ -150,16 +172,36 @@ def values_of(rows: Any, path: str, *, strings: bool = False) -> list[Any] | Non
 
 
 def column_of(rows: Any, path: str) -> Any:
-    """Return a column of a batch, nested by dots, without its dictionary; None if there is none."""
-    names = names_of(rows, path)
-    if names[0] not in rows.schema.names:
+    """Return a column of a batch, nested by dots, without its dictionary; None if there is none.
+
+    Raises `ValueError` where several have the name.
+    """
+    places = _places(rows.schema, path)
+    if not places:
         return None
-    column = rows.column(names[0])
-    for name in names[1:]:
-        if not pa.types.is_struct(column.type) or column.type.get_field_index(name) < 0:
-            return None
-        column = pc.struct_field(column, name)
+    column = rows.column(places[0])
+    for place in places[1:]:
+        column = pc.struct_field(column, [place])
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _places(schema: Any, path: str) -> list[int]:
+    """Return the place of a column, and those of the fields in it that `path` leads to; none if it leads nowhere.
+
+    Raises `ValueError` where several columns have the name.
+    """
+    places: list[int] = []
+    names = _names(schema, path)
+    kind = pa.struct(list(schema))
+    for depth, name in enumerate(names, 1):
+        found = kind.get_all_field_indices(name) if pa.types.is_struct(kind) else []
+        if not found:
+            return []
+        if len(found) > 1:
+            raise ValueError(f"{len(found)} columns are called `{'.'.join(names[:depth])}`: rename all but one")
+        places += found
+        kind = kind.field(found[0]).type
+    return places
 
 
 def with_texts(column: Any, names: Sequence[str], texts: Sequence[str | bytes | None]) -> Any:
@@ -255,7 +297,11 @@ def _bits(column: Any) -> Any:
 
 def names_of(rows: Any, path: str) -> list[str]:
     """Return the names that lead to a column: one, or a struct's and those of its fields."""
-    return [path] if path in rows.schema.names else path.split(".")
+    return _names(rows.schema, path)
+
+
+def _names(schema: Any, path: str) -> list[str]:
+    return [path] if path in schema.names else path.split(".")
 
 
 @dataclass(slots=True)
@@ -325,7 +371,7 @@ class ParquetWriter:
 def open_writer(sink: Sink, source: Input) -> ParquetWriter:
     """Return a writer for a file like the one that `source` reads."""
     try:
-        file = _open(source.handle)
+        file = _open_for(source.handle, source.fields)
     except ValueError:
         return ParquetWriter(sink, source.fields)
     return ParquetWriter(sink, source.fields, _writer(sink, file))
