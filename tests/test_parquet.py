@@ -1,5 +1,6 @@
 """Parquet files that other tools write, and few expect: through a run, its check and the way back."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cleaner.audit import DocumentRow
 from cleaner.cli.diff import diff
 from cleaner.corpus import batch
 from cleaner.corpus.formats import Fields, Input, format_of
+from cleaner.corpus.parquet import column_of
 from tests.samples import PACK
 
 CLEANER = Cleaner.from_text(PACK)
@@ -41,17 +43,31 @@ def run(folder: Path, options: batch.Options | None = None, /, **tables: pa.Tabl
 
 
 def stored(path: Path) -> list[bytes]:
-    """The row groups of a file."""
+    """The schema and the row groups of a file."""
     file = pq.ParquetFile(path)
-    return [bits(file.read_row_group(group)) for group in range(file.num_row_groups)]
+    return [
+        str(file.schema_arrow).encode(),
+        *(bits(file.read_row_group(group)) for group in range(file.num_row_groups)),
+    ]
 
 
 def bits(table: pa.Table) -> bytes:
-    """A table as bytes, in which a NaN is a NaN."""
+    """What a table holds as bytes, in which a NaN is a NaN; its dictionaries may be others."""
     sink = pa.BufferOutputStream()
+    table = table.flatten()
+    columns = [
+        pa.chunked_array(list(map(plain, column.chunks)), plain(column.slice(0, 0)).type) for column in table.columns
+    ]
+    table = pa.Table.from_arrays(columns, table.column_names)
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
+
+
+def plain(column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.cast(pa.large_string(), safe=False) if pa.types.is_string_view(column.type) else column
 
 
 def said(folder: Path) -> list[DocumentRow]:
@@ -201,3 +217,70 @@ def test_diff_tells_of_columns_of_one_name(tmp_path: Path) -> None:
     assert done.return_value == 1
     assert "a.parquet#0: 2 columns are called `text`: rename all but one" in done.stderr
     assert "1 document" in done.stdout
+
+
+BAD = b"\xff Share"
+
+
+def broken(kind: pa.DataType) -> pa.Array:
+    """Strings, one of which is not UTF-8."""
+    data = pa.array([DIRTY.encode(), BAD, None, DIRTY.encode(), b"a"], pa.large_binary())
+    texts = data.view(pa.large_string())
+    return texts.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else texts.cast(kind, safe=False)
+
+
+CHOSEN = pa.dictionary(pa.int32(), pa.string())
+STRINGS = [pa.string(), pa.large_string(), pa.string_view()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "nested"),  # Arrow writes no views in structs
+    [*((kind, False) for kind in [*STRINGS, CHOSEN]), *((kind, True) for kind in [*STRINGS[:2], CHOSEN])],
+    ids=str,
+)
+def test_rows_beside_a_text_that_is_not_utf8(tmp_path: Path, kind: pa.DataType, nested: bool) -> None:
+    table = pa.table({"text": broken(kind), "id": range(5)})
+    if nested:
+        table = pa.table({"doc": table.to_struct_array().combine_chunks()})
+    options = batch.Options(fields=Fields("doc.text", id="doc.id") if nested else Fields(), quarantine=True)
+    summary = run(tmp_path, options, a=table)
+    assert (summary.documents, summary.changed, summary.flags) == (4, 2, {"undecodable": 1})
+    assert summary.failed[0].document.endswith("a.parquet#1")
+    assert summary.failed[0].detail == "not UTF-8 at byte 0 of the text: invalid start byte"
+    assert said(tmp_path)[1].original_sha256 == hashlib.sha256(BAD).hexdigest()
+    assert texts(tmp_path / "out") == [CLEAN.encode(), BAD, None, CLEAN.encode(), b"a"]
+    assert texts(tmp_path / "out" / "_quarantine") == [BAD]
+    assert (tmp_path / "out" / "_audit" / "rejected" / "a.parquet").read_bytes() == BAD
+
+
+def texts(folder: Path) -> list[bytes | None]:
+    """The texts of a.parquet as bytes."""
+    file = pq.ParquetFile(folder / "a.parquet")
+    found: list[bytes | None] = []
+    for group in range(file.num_row_groups):
+        for rows in file.read_row_group(group).to_batches():
+            found += (
+                column_of(rows, "doc.text" if "doc" in rows.schema.names else "text")
+                .cast(pa.large_binary())
+                .to_pylist()
+            )
+    return found
+
+
+@pytest.mark.parametrize("name", ["id", "language", "other"])
+@pytest.mark.parametrize("kind", STRINGS, ids=str)
+def test_other_strings_that_are_not_utf8_come_through(tmp_path: Path, kind: pa.DataType, name: str) -> None:
+    summary = run(tmp_path, a=pa.table({"text": [DIRTY] * 5, name: broken(kind)}))
+    assert (summary.documents, summary.changed, summary.flags) == (5, 5, {})
+    assert texts(tmp_path / "out") == [CLEAN.encode()] * 5
+
+
+def test_a_text_that_is_not_utf8_in_a_file_that_is_cut(tmp_path: Path) -> None:
+    table = pa.table({"text": pa.chunked_array([broken(pa.string())] * 20)})
+    summary = run(tmp_path, batch.Options(task_bytes=100), a=table)
+    assert summary.tasks > 2
+    assert (summary.documents, summary.changed, summary.flags) == (80, 40, {"undecodable": 20})
+    out = tmp_path / "out" / "a.parquet"
+    changed = out.read_bytes().replace(BAD, BAD.swapcase())
+    out.write_bytes(changed)
+    assert len(batch.verify(str(tmp_path / "out"), jobs=1)) >= 20

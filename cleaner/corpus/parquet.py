@@ -64,6 +64,18 @@ class _Row:
     index: int
 
 
+class _Undecodable(bytes):
+    """A text that is not UTF-8, which the audit takes as it is, and the row that it stands in."""
+
+    row: _Row
+
+    def __new__(cls, data: bytes, row: _Row) -> _Undecodable:
+        """Return `data` with its row."""
+        self = super().__new__(cls, data)
+        self.row = row
+        return self
+
+
 def group_sizes(handle: Any) -> list[int]:
     """Return the bytes of each row group.
 
@@ -134,14 +146,27 @@ def read(source: Input) -> Iterator[Record]:
                 others = [values_of(rows, name) for name in (fields.id, fields.url, fields.language)]
                 for index, text in enumerate(texts):
                     ids, urls, languages = (word_at(column, index) for column in others)
-                    yield Record(place + index, text, _Row(batch, index), id=ids, url=urls, language=languages)
+                    raw = _Row(batch, index)
+                    if isinstance(text, bytes):
+                        problem, bad = _problem(text), _Undecodable(text, raw)
+                        yield Record(place + index, None, bad, problem=problem, flag="undecodable", id=ids, url=urls)
+                    else:
+                        yield Record(place + index, text, raw, id=ids, url=urls, language=languages)
                 place += rows.num_rows
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             columns = file.metadata.row_group(group)
             start = min(_chunk_start(columns.column(number)) for number in range(columns.num_columns))
             damage = Damage(start, start + _group_size(columns), f"row group {group} cannot be read: {_words(error)}")
-            raw = _Row(Batch(file, group, None, fields.text), -1)
-            yield Record(place, None, raw, problem=damage.detail, flag="corrupt", lost=damage)
+            none = _Row(Batch(file, group, None, fields.text), -1)
+            yield Record(place, None, none, problem=damage.detail, flag="corrupt", lost=damage)
+
+
+def _problem(data: bytes) -> str:
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 at byte {error.start} of the text: {error.reason}"
+    return ""
 
 
 def _chunk_start(column: Any) -> int:
@@ -158,7 +183,7 @@ def word_at(column: Sequence[Any] | None, index: int) -> str | None:
 def values_of(rows: Any, path: str, *, strings: bool = False) -> list[Any] | None:
     """Return the values of a column, nested by dots; None if there is none (or, if `strings`, none of text).
 
-    What is neither text nor a whole number is None.
+    Texts that are not UTF-8, which Arrow does not check, are bytes. What is neither text nor a whole number is None.
     """
     column = column_of(rows, path)
     if column is None or (strings and column.type not in STRINGS):
@@ -167,8 +192,19 @@ def values_of(rows: Any, path: str, *, strings: bool = False) -> list[Any] | Non
     if not (kind in STRINGS or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         # Nothing else says an id, and a time or a date may be one that Python cannot hold.
         return [None] * len(column)
-    values: list[Any] = column.to_pylist()
+    values: list[Any]
+    try:
+        values = column.to_pylist()
+    except UnicodeDecodeError:
+        values = [_decoded(data) for data in column.cast(pa.large_binary()).to_pylist()]
     return values
+
+
+def _decoded(data: bytes | None) -> str | bytes | None:
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 def column_of(rows: Any, path: str) -> Any:
@@ -320,10 +356,10 @@ class ParquetWriter:
 
     def put(self, record: Record, text: str | None) -> None:
         """Take one row."""
-        if isinstance(record.raw, bytes):
+        if isinstance(record.raw, bytes) and not isinstance(record.raw, _Undecodable):
             self.sink.put(record.raw)
             return
-        row: _Row = record.raw
+        row: _Row = record.raw.row if isinstance(record.raw, _Undecodable) else record.raw
         if row.batch is not self.batch:
             self._end_batch(row.batch)
         if row.index >= 0:
@@ -353,7 +389,7 @@ class ParquetWriter:
                 column = with_texts(rows.column(number), names[1:], texts)
                 rows = rows.set_column(number, rows.schema.field(number), column)
             if len(self.kept) < rows.num_rows:
-                rows = rows.take(pa.array(self.kept))
+                rows = _taken(rows, self.kept)
             self.held.append(rows)
             self.size += rows.nbytes
         self.kept, self.texts = [], {}
@@ -366,6 +402,14 @@ class ParquetWriter:
             self.writer.write_table(table, row_group_size=max(1, table.num_rows))
             self.groups += 1
         self.held, self.size = [], 0
+
+
+def _taken(rows: Any, kept: Sequence[int]) -> Any:
+    """Return some rows of a batch, without keeping the others in memory where Arrow can."""
+    try:
+        return rows.take(pa.array(kept))
+    except pa.ArrowNotImplementedError:  # string views
+        return pa.concat_batches([rows.slice(index, 1) for index in kept])
 
 
 def open_writer(sink: Sink, source: Input) -> ParquetWriter:
