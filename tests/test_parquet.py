@@ -284,3 +284,13 @@ def test_a_text_that_is_not_utf8_in_a_file_that_is_cut(tmp_path: Path) -> None:
     changed = out.read_bytes().replace(BAD, BAD.swapcase())
     out.write_bytes(changed)
     assert len(batch.verify(str(tmp_path / "out"), jobs=1)) >= 20
+
+
+def test_an_empty_file_is_told_like_one_cut_short(tmp_path: Path) -> None:
+    out = pa.BufferOutputStream()
+    pq.write_table(pa.table({"text": [DIRTY]}), out)
+    short = bytes(out.getvalue())[:-20]
+    summary = run(tmp_path, empty=b"", good=pa.table({"text": [DIRTY]}), short=short)
+    assert (summary.documents, summary.changed, summary.errors, summary.flags) == (3, 1, 2, {"malformed": 2})
+    assert [Path(failure.document).name for failure in summary.failed] == ["empty.parquet#0", "short.parquet#0"]
+    assert all(failure.detail.startswith("not a Parquet file: ") for failure in summary.failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -127,12 +128,11 @@ def read(source: Input) -> Iterator[Record]:
     try:
         file = _open_for(source.handle, fields)
     except ValueError as error:
-        # Kept as it is, in pieces, like any record that is none.
-        source.handle.seek(0)
-        at = 0
-        while data := source.handle.read(MAX_RECORD):
-            yield Record(at, None, data, problem=str(error))
-            at += len(data)
+        # Kept as it is, in pieces, like any record that is none; what is empty is told, too.
+        size = source.handle.seek(0, os.SEEK_END)
+        for at in range(0, max(1, size), MAX_RECORD):
+            source.handle.seek(at)
+            yield Record(at, None, source.handle.read(MAX_RECORD), problem=str(error))
         return
     end = file.num_row_groups if source.end is None else source.end
     for group in range(source.start, end):
