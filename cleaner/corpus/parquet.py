@@ -27,6 +27,7 @@ __all__ = [
     "group_sizes",
     "join",
     "names_of",
+    "not_utf8",
     "open_writer",
     "read",
     "rest",
@@ -148,7 +149,7 @@ def read(source: Input) -> Iterator[Record]:
                     ids, urls, languages = (word_at(column, index) for column in others)
                     raw = _Row(batch, index)
                     if isinstance(text, bytes):
-                        problem, bad = _problem(text), _Undecodable(text, raw)
+                        problem, bad = not_utf8(text), _Undecodable(text, raw)
                         yield Record(place + index, None, bad, problem=problem, flag="undecodable", id=ids, url=urls)
                     else:
                         yield Record(place + index, text, raw, id=ids, url=urls, language=languages)
@@ -161,7 +162,8 @@ def read(source: Input) -> Iterator[Record]:
             yield Record(place, None, none, problem=damage.detail, flag="corrupt", lost=damage)
 
 
-def _problem(data: bytes) -> str:
+def not_utf8(data: bytes) -> str:
+    """Return why bytes are no text; "" if they are."""
     try:
         data.decode()
     except UnicodeDecodeError as error:

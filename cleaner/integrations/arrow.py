@@ -24,7 +24,7 @@ try:
 except ImportError:
     raise ImportError("Arrow tables need the package pyarrow: pip install 'cleaner[arrow]'") from None
 
-from cleaner.corpus.parquet import STRINGS, column_of, names_of, values_of, with_texts, word_at
+from cleaner.corpus.parquet import STRINGS, column_of, names_of, not_utf8, values_of, with_texts, word_at
 
 __all__ = [
     "AUDIT_TYPE",
@@ -217,21 +217,6 @@ def _missing(name: str, schema: Any) -> str:
     return f"there is no column {name!r}; there are: {', '.join(schema.names)}"
 
 
-def _values(rows: Any, path: str) -> list[Any] | None:
-    """Return the values of a column, None if there is none; bytes where they are not UTF-8, which Arrow does not check."""
-    try:
-        return values_of(rows, path)
-    except UnicodeDecodeError:
-        return [_decoded(data) for data in column_of(rows, path).cast(pa.large_binary()).to_pylist()]
-
-
-def _decoded(data: bytes | None) -> str | bytes | None:
-    try:
-        return data if data is None else data.decode()
-    except UnicodeDecodeError:
-        return data
-
-
 def _put(rows: Any, path: str, texts: list[str | bytes | None]) -> Any:
     names = names_of(rows, path)
     number = rows.schema.get_field_index(names[0])
@@ -247,8 +232,8 @@ def _clean_batch(rows: Any, cleaner: Cleaner, fields: Fields, field: Any) -> Any
         result.text.encode()  # raises where a rule made half a character, which no Arrow string can hold
         return result
 
-    texts = _values(rows, fields.text) or []
-    urls, languages = _values(rows, fields.url), _values(rows, fields.language)
+    texts = values_of(rows, fields.text) or []
+    urls, languages = values_of(rows, fields.url), values_of(rows, fields.language)
     said: list[dict[str, Any] | None] = []
     changed = False
     for index, text in enumerate(texts):
@@ -256,7 +241,7 @@ def _clean_batch(rows: Any, cleaner: Cleaner, fields: Fields, field: Any) -> Any
             said.append(None)
             continue
         if isinstance(text, bytes):
-            record = Record(index, None, text, problem=_problem(text), flag="undecodable")
+            record = Record(index, None, text, problem=not_utf8(text), flag="undecodable")
         else:
             record = Record(index, text, url=word_at(urls, index), language=word_at(languages, index))
         cleaned, audited = clean_record(clean, record, "", "", None)
@@ -267,14 +252,6 @@ def _clean_batch(rows: Any, cleaner: Cleaner, fields: Fields, field: Any) -> Any
     if changed:
         rows = _put(rows, fields.text, texts)
     return rows.append_column(field, pa.array(said, AUDIT_TYPE))
-
-
-def _problem(data: bytes) -> str:
-    try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        return f"not UTF-8 at byte {error.start} of the text: {error.reason}"
-    return ""
 
 
 def _audit_of(rows: DocumentRows) -> dict[str, Any]:
@@ -293,7 +270,7 @@ def _edit_of(row: EditRow) -> dict[str, Any]:
 
 
 def _restore_batch(rows: Any, text: str, audit: str) -> Any:
-    texts = _values(rows, text) or []
+    texts = values_of(rows, text) or []
     said = rows.column(audit).to_pylist()
     changed = False
     for index, (cleaned, one) in enumerate(zip(texts, said, strict=True)):
@@ -329,7 +306,7 @@ def _audit_batch(rows: Any, id: str, audit: str, schema: Any) -> Any:
     said = rows.column(audit)
     rows, said = rows.filter(said.is_valid()), said.drop_null()
     parts = [said.field(number) for number in range(said.type.num_fields)]
-    ids = _values(rows, id)
+    ids = values_of(rows, id)
     digests = said.field("original_sha256").to_pylist()
     names = [word_at(ids, index) or digests[index] for index in range(len(digests))]
     return pa.RecordBatch.from_arrays([pa.array(names, pa.string()), *parts], schema=schema)
