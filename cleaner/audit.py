@@ -511,7 +511,7 @@ def _text_problems(row: DocumentRow, entry: Entry, restored: bytes, clean: bytes
     ):
         if said != found:
             yield f"the document's row counts {said} characters in the {what}, there are {found}"
-    lines = Lines.of(original)
+    lines = Lines.of(original if entry.edits else "")
     for number, edit in enumerate(entry.edits, 1):
         if edit.line != (line := lines.line_at(edit.start) + 1):
             yield f"edit {number}: is in line {line}, not {edit.line}"

@@ -136,8 +136,7 @@ def test_every_other_value_that_changes_is_found(tmp_path: Path, way: str) -> No
         with open(path, "rb") as handle:
             fields = Fields(way)
             return [
-                format_of("a.parquet").rest(record, fields)
-                for record in format_of("a.parquet").read(Input(handle, "", fields))
+                format_of("a.parquet").rest(record) for record in format_of("a.parquet").read(Input(handle, "", fields))
             ]
 
     before = rests(ODD)

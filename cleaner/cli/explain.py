@@ -203,13 +203,13 @@ def line_report(
     elif fate.kind == "kept":
         keeper = next((verdict for verdict in verdicts if verdict.outcome == "kept"), None)
         yield f"  stays: {shown(keeper.rule.name)} protects it" if keeper else "  stays"
-    shown_of = [verdict for verdict in verdicts if every or verdict.outcome != "failed" or verdict.passed]
-    rows = [("    " + shown(verdict.rule.name), word_for(verdict), detail_of(verdict)) for verdict in shown_of]
-    for verdict, row in zip(shown_of, aligned(rows) if rows else (), strict=True):
+    reported = [verdict for verdict in verdicts if every or verdict.outcome != "failed" or verdict.passed]
+    rows = [("    " + shown(verdict.rule.name), word_for(verdict), detail_of(verdict)) for verdict in reported]
+    for verdict, row in zip(reported, aligned(rows) if rows else (), strict=True):
         yield row if verdict.outcome == "failed" else style(row, plain, fg=colour_of(verdict.rule.name))
-    others = len(verdicts) - len(shown_of)
+    others = len(verdicts) - len(reported)
     if others:
-        rest = plural(others, "other rule" if shown_of else "rule")
+        rest = plural(others, "other rule" if reported else "rule")
         yield f"    {rest} failed at the first test (--all shows them)"
     unseen = explanation.unseen(line)
     if unseen:

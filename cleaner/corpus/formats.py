@@ -31,6 +31,7 @@ from cleaner.corpus.streams import (
 
 __all__ = [
     "FORMATS",
+    "MARKED",
     "Fields",
     "Format",
     "Input",
@@ -59,7 +60,7 @@ class Format:
 
     read: Callable[[Input], Iterator[Record]]
     writer: Callable[[Sink, Input], Writer]
-    rest: Callable[[Record, Fields], object]
+    rest: Callable[[Record], object]
     unit: str = ""
     single: bool = False
     compressed: bool = True
@@ -88,7 +89,7 @@ def _bytes_writer(replace: Callable[[Record, str], bytes], *, cut: bool = False)
     return lambda sink, source: _BytesWriter(sink, replace, cut)
 
 
-def _around_span(record: Record, fields: Fields) -> object:
+def _around_span(record: Record) -> object:
     start, end = record.span
     return record.raw[:start], record.raw[end:]
 
@@ -124,6 +125,7 @@ _MARKS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
+MARKED = frozenset(name for _, name in _MARKS)  # encodings that nobody would know without their byte order mark
 
 
 FEW_BAD = 4  # bytes that are not UTF-8; a guess from fewer is worth nothing
@@ -778,7 +780,7 @@ def _in_header(header: bytes, pattern: re.Pattern[bytes], value: bytes) -> bytes
     return header if found is None else header[: found.start(1)] + value + header[found.end(1) :]
 
 
-def _wet_rest(record: Record, fields: Fields) -> object:
+def _wet_rest(record: Record) -> object:
     start, end = record.span
     header = record.raw[:start] if end else record.raw
     return _in_header(_in_header(header, _LENGTH, b""), _BLOCK_DIGEST, b""), record.raw[end:] if end else b""
@@ -799,13 +801,13 @@ def _parquet_writer(sink: Sink, source: Input) -> Writer:
     return open_writer(sink, source)
 
 
-def _parquet_rest(record: Record, fields: Fields) -> object:
+def _parquet_rest(record: Record) -> object:
     from cleaner.corpus.parquet import rest
 
-    return rest(record, fields)
+    return rest(record)
 
 
-_TEXT = Format(_read_text, _bytes_writer(_replace_text), lambda record, fields: None, single=True)
+_TEXT = Format(_read_text, _bytes_writer(_replace_text), lambda record: None, single=True)
 _JSON_LINES = Format(_read_json_lines, _bytes_writer(_replace_json), _around_span, unit="lines", starts=_line_starts)
 _CSV = Format(_read_csv, _bytes_writer(_replace_csv), _around_span, unit="records", head=True, starts=_csv_starts)
 _WET = Format(

@@ -265,7 +265,7 @@ def _texts_as(texts: Sequence[str | bytes | None], kind: Any) -> Any:
     return pa.array(texts, kind)
 
 
-def rest(record: Record, fields: Fields) -> object:
+def rest(record: Record) -> object:
     """Return what cleaning leaves alone of a row: equal where all of it is, bit for bit."""
     if not isinstance(record.raw, _Row) or record.raw.index < 0:
         return None

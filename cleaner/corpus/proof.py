@@ -185,9 +185,13 @@ def _verify(part: Part, run: FinishedRun) -> Iterator[tuple[str, str]]:
             reported = True
             yield name, "the audit has no row for this file"
     if not reported and documents != part.row.documents:
-        yield "", f"it has {documents} documents of a task that had {part.row.documents}"
+        yield "", _miscount(part, documents)
     if not reported:
         yield from _digest_problems(part, run)
+
+
+def _miscount(part: Part, documents: int) -> str:
+    return f"it has {documents} documents of a task that had {part.row.documents}"
 
 
 def _verify_next(pair: _Pair, entry: Entry, run: FinishedRun, lost: bool) -> Iterator[str]:
@@ -209,7 +213,7 @@ def _verify_next(pair: _Pair, entry: Entry, run: FinishedRun, lost: bool) -> Ite
         if clean.is_document:
             break
         rest = pair.chosen.rest
-        if original is not None and rest(original, run.fields) != rest(clean, run.fields):
+        if original is not None and rest(original) != rest(clean):
             yield "a record without text was changed"
         clean = None
     if entry.document is None:
@@ -222,7 +226,7 @@ def _verify_next(pair: _Pair, entry: Entry, run: FinishedRun, lost: bool) -> Ite
             clean is not None
             and clean.text is not None
             and original.text is not None
-            and pair.chosen.rest(original, run.fields) != pair.chosen.rest(clean, run.fields)
+            and pair.chosen.rest(original) != pair.chosen.rest(clean)
         ):
             yield "something other than the text was changed"
     yield from verify_document(entry, b"" if clean is None else _bytes_of(clean, entry, pair.chosen.single), before)
@@ -319,10 +323,7 @@ def restore_part(part: Part, run: FinishedRun, to: str) -> list[str]:
     if current is not None:
         current.end()
     if not problems and documents != part.row.documents:
-        names = ", ".join(file.name for file in part.row.files[:3])
-        problems.append(
-            f"the audit: has {documents} documents of {part.row.documents} of {names}; the others stay as they are"
-        )
+        problems.append(f"the audit: {_miscount(part, documents)}")
     return problems
 
 

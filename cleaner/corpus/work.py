@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from cleaner.audit import DocumentRow, DocumentRows, EditRow, FlagRow, document_rows, encode_row, unchanged_rows
 from cleaner.corpus.aside import Aside, Rejected
 from cleaner.corpus.files import Source, path_of, quarantine_of
-from cleaner.corpus.formats import Format, format_of, lacks_text
+from cleaner.corpus.formats import MARKED, Format, format_of, lacks_text
 from cleaner.corpus.journal import FailureRow, FileRow, TaskRow, task_path
 from cleaner.corpus.plan import SMALL, Options, Task
 from cleaner.corpus.records import Input, Record, Writer
@@ -48,7 +48,6 @@ FAILURES = 100  # that a task's row names; the audit has them all
 SOURCES = 100  # that a task's row counts apart
 KNOWN = ("id", "url", "language")  # what a document may say of itself
 _MARK = "\ufeff"
-_MARKED = ("utf-16", "utf-32")  # encodings that are known by their mark
 TOGETHER = 64  # small documents, more or less, that are read, noted and written in a row
 
 _T = TypeVar("_T")
@@ -156,7 +155,7 @@ def clean_record(
         if broken:
             raise RuntimeError("the process that cleaned it died, twice")
         known = {"url": record.url, "language": stated_language(record.language, language)}
-        if encoding.startswith(_MARKED) and record.text.startswith(_MARK):
+        if encoding in MARKED and record.text.startswith(_MARK):
             result = _clean_behind_mark(cleaner, record.text, known)
         else:
             result = cleaner(record.text, **known)
