@@ -182,20 +182,22 @@ def _finders(scans: Iterable[Scan], kind: Kind) -> list[Any]:
     if not patterns:
         return []
     # Apart, because a pattern that is tied to a line's start is done with most lines after a few characters, unless it
-    # may begin with anything: together, each of the others would have states of its own for every stage of that one.
+    # goes on through anything: together, each of the others would have states of its own for every stage of that one.
     kinds: dict[tuple[bool, bool], list[str]] = {(False, True): [f"[{UNUSUAL}]", _CASED]}
     for pattern in patterns:
         tied = is_tied(pattern)
-        kinds.setdefault((tied, not tied or _may_begin_anyhow(pattern)), []).append(pattern)
+        kinds.setdefault((tied, not tied or _goes_on(pattern)), []).append(pattern)
     return [re2.compile(f"(?ms){_any_of(some)}", _options(kind)) for some in kinds.values()]
 
 
-def _may_begin_anyhow(pattern: str) -> bool:
-    """Tell whether a pattern that is tied to a line's start goes on with a class of characters, as far as that shows at once."""
-    return _CLASS.match(_split(pattern)[1].removeprefix(MARKS_FIRST)) is not None
+def _goes_on(pattern: str) -> bool:
+    """Tell whether a pattern tied to a line’s start begins with a class of characters, or goes on through all but a few."""
+    text = _split(pattern)[1].removeprefix(MARKS_FIRST)
+    return _CLASS.match(text) is not None or _ALL_BUT.search(text) is not None
 
 
 _CLASS = re.compile(r"\^?(?:\(\?:)*(?:\.|\[|\(\?-i:\[(?!iI))")  # not what any letter i has become
+_ALL_BUT = re.compile(r"\(\?:\[\^[^\]]*\]\)[*+]")
 
 
 def _any_of(patterns: Sequence[str]) -> str:
