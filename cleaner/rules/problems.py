@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = ["Place", "Problem", "RuleError", "nearest", "printable"]
@@ -56,7 +57,7 @@ class RuleError(ValueError):
         return type(self), (self.problems,)
 
 
-def nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: Sequence[str]) -> str:
     """Return `` (did you mean `x`?)`` for the known word nearest to `word`, or nothing where none is near.
 
     >>> nearest("stats", ["starts", "ends"])
