@@ -25,8 +25,9 @@ from setting import in_one_line, machine, run_folder
 from texts import quality_file
 
 from cleaner import Cleaner
+from cleaner.quality.counts import Counts, rates
 from cleaner.quality.labels import Labelled, decode, read_rows
-from cleaner.quality.score import Counts, Report, rates, score
+from cleaner.quality.score import Report, score
 from cleaner.rules import pack_files
 
 NOTHING = """\

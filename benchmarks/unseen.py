@@ -24,8 +24,9 @@ from setting import in_one_line, machine, run_folder
 from texts import quality_file
 
 from cleaner import Cleaner
+from cleaner.quality.counts import rates
 from cleaner.quality.labels import decode, read_rows, site_of
-from cleaner.quality.score import WHOLE_PAGES, half_of, rates, score
+from cleaner.quality.score import WHOLE_PAGES, half_of, score
 from cleaner.rules.model import TEXT_TESTS, Configuration, Rule, Test, fold_phrase, inner_tests
 from cleaner.rules.patterns import compile_pattern
 

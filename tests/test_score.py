@@ -16,9 +16,11 @@ from cleaner import Cleaner
 from cleaner.cli import app
 from cleaner.corpus.streams import InputError
 from cleaner.quality.align import surviving, words_of
+from cleaner.quality.counts import Counts, rates, score_text
+from cleaner.quality.hits import hits_of
 from cleaner.quality.labels import Labelled, decode, site_of
 from cleaner.quality.page import html_page
-from cleaner.quality.score import Counts, Report, as_json, hits_of, rates, score, score_text
+from cleaner.quality.score import Report, as_json, score
 from cleaner.rules import load_text
 from cleaner.rules.evidence import earned_risk, wilson
 

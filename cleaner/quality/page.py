@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from cleaner.quality.score import Report, RuleScore, Sample, rates
+from cleaner.quality.counts import rates
+from cleaner.quality.hits import RuleScore
+from cleaner.quality.score import Report, Sample
 from cleaner.rules.model import Rule
 
 __all__ = ["Table", "group_table", "html_page", "risk_table", "rule_table", "sample_head"]
