@@ -388,7 +388,7 @@ def _measured(test: Test, units: Units, index: int) -> str:
         case "wrapped":
             return f"it is {'a' if is_wrapped(units, index) else 'no'} line of a wrapped paragraph"
         case "first" | "last":
-            rank = units.line_rank(units.first_lines[index]) if units.first_lines[index] in units.filled else 0
+            rank = units.ranks.get(units.first_lines[index], 0)
             return f"it is line {rank + 1} of {len(units.filled)} with text"
     count = test.value.count if isinstance(test.value, Nearby) else test.value
     if not isinstance(count, Range):

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterable
+from functools import partial
 
 from cleaner.matching.units import Units
 from cleaner.rules.model import Duplicate
@@ -29,19 +31,19 @@ _NOT_PROSE = re.compile(r"^[^\w\"“‘«(¿¡]|^\d+[.)]|[{}<>=;|\\_]|\t")  # li
 
 def earlier(units: Units) -> list[int]:
     """Return for each unit the index of the first equal one; its own where it is the first. Blanks at the ends do not count."""
-    found: list[int] | None = units.cache.get("earlier")
-    if found is None:
-        first: dict[str, int] = {}
-        found = [first.setdefault(text, index) for index, text in enumerate(units.stripped)]
-        units.cache["earlier"] = found
-    return found
+    return units.once("earlier", _earlier)
+
+
+def _earlier(units: Units) -> list[int]:
+    first: dict[str, int] = {}
+    return [first.setdefault(text, index) for index, text in enumerate(units.stripped)]
 
 
 def repeated(units: Units, wanted: Duplicate) -> list[int]:
     """Return the indices of the units that repeat as is wanted: the one before, an earlier one, or in a passage; exactly."""
     if wanted.passage is not None:
         return sorted(passage_of(units, wanted.passage))
-    later = _later(units)
+    later = units.once("later", _later)
     if wanted.of == "previous":
         return [index for index in later if units.stripped[index - 1] == units.stripped[index]]
     return later
@@ -49,23 +51,14 @@ def repeated(units: Units, wanted: Duplicate) -> list[int]:
 
 def _later(units: Units) -> list[int]:
     """Return the indices of the units that equal an earlier one; several rules ask."""
-    found: list[int] | None = units.cache.get("later")
-    if found is None:
-        if len(set(units.stripped)) == len(units.texts):  # as in most texts
-            found = []
-        else:
-            found = [index for index, first in enumerate(earlier(units)) if first != index]
-        units.cache["later"] = found
-    return found
+    if len(set(units.stripped)) == len(units.texts):  # as in most texts
+        return []
+    return [index for index, first in enumerate(earlier(units)) if first != index]
 
 
 def near_earlier(units: Units, share: float) -> list[int]:
     """Return for each unit the index of the first earlier one at least `share` (0..1) similar; its own where there is none."""
-    key = ("near", share)
-    found: list[int] | None = units.cache.get(key)
-    if found is None:
-        found = units.cache[key] = _near_earlier(units, share)
-    return found
+    return units.once(("near", share), partial(_near_earlier, share=share))
 
 
 def near_previous(units: Units, share: float, index: int) -> bool:
@@ -86,18 +79,23 @@ def passage_of(units: Units, words: int) -> dict[int, int]:
     A passage is a stretch of two or more units that stood earlier in the same order, none of them in both
     stretches, and whose sentences hold at least `words` words: menus, tables and code repeat on purpose.
     """
-    key = ("passage", words)
-    found: dict[int, int] | None = units.cache.get(key)
-    if found is None:
-        found = units.cache[key] = {}
-        # Most that repeats is short: no passage has more words in sentences than all of it.
-        if sum(units.word_count(at) for at in _later(units) if _is_sentence(units, at)) < words:
-            return found
-        for start, source, length in _stretches(units):
-            inside = range(start, start + length)
-            if length > 1 and sum(units.word_count(at) for at in inside if _is_sentence(units, at)) >= words:
-                found.update((at, source + at - start) for at in inside)
+    return units.once(("passage", words), partial(_passage_of, words=words))
+
+
+def _passage_of(units: Units, words: int) -> dict[int, int]:
+    # Most that repeats is short: no passage has more words in sentences than all of it.
+    if _words_in_sentences(units, units.once("later", _later)) < words:
+        return {}
+    found: dict[int, int] = {}
+    for start, source, length in _stretches(units):
+        inside = range(start, start + length)
+        if length > 1 and _words_in_sentences(units, inside) >= words:
+            found.update((at, source + at - start) for at in inside)
     return found
+
+
+def _words_in_sentences(units: Units, places: Iterable[int]) -> int:
+    return sum(units.word_count(at) for at in places if _is_sentence(units, at))
 
 
 def _is_sentence(units: Units, index: int) -> bool:

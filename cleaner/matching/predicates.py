@@ -174,9 +174,9 @@ def _position(test: Test) -> Check:
         # Short texts would make a share of lines meaningless: it always covers two.
         covered = max(2, math.ceil(position.amount * count - 1e-9)) if position.share else int(position.amount)
         if from_end:
-            place = count - 1 - units.line_rank(_filled_line(units, units.last_lines[index], -1))
+            place = count - 1 - units.ranks[_filled_line(units, units.last_lines[index], -1)]
         else:
-            place = units.line_rank(_filled_line(units, units.first_lines[index], 1))
+            place = units.ranks[_filled_line(units, units.first_lines[index], 1)]
         return {test.key: place + 1} if place < covered else None
 
     return Check(test, 0.3, run)

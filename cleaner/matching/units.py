@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from cleaner.text import Lines, fold, strip_edges, word_count
 
@@ -13,6 +14,7 @@ __all__ = ["Kind", "Units", "document_unit", "line_units", "paragraph_units"]
 
 
 Kind = Literal["line", "paragraph", "document"]
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -50,11 +52,25 @@ class Units:
         return [self.lines.end(line) for line in self.last_lines]
 
     @cached_property
+    def ranks(self) -> dict[int, int]:
+        """How many filled lines stand before each of them."""
+        return {at: rank for rank, at in enumerate(self.filled)}
+
+    @cached_property
     def stripped(self) -> list[str]:
         """The units' texts without blanks at their ends."""
         if self.kind == "line":
             return [line for line in self.lines.stripped if line]
         return list(map(str.strip, self.texts))
+
+    def once(self, key: object, work_out: Callable[[Units], _T]) -> _T:
+        """Return what `work_out` says of these units, worked out when it is first asked for under this key."""
+        if key not in self.cache:
+            self.cache[key] = work_out(self)
+        found: _T = self.cache[key]
+        return found
+
+    # Without `once`: rules ask for these of so many units that another call would be seen.
 
     def fold(self, index: int, case: bool) -> str:
         """Return the folded text of a unit."""
@@ -86,13 +102,6 @@ class Units:
         if left <= 0:
             raise TimeoutError("the document's time is used up")
         return left
-
-    def line_rank(self, line: int) -> int:
-        """Return how many filled lines stand before a line."""
-        ranks: dict[int, int] | None = self.cache.get("ranks")
-        if ranks is None:
-            ranks = self.cache["ranks"] = {at: rank for rank, at in enumerate(self.filled)}
-        return ranks[line]
 
     def blank_lines_between(self, index: int) -> int:
         """Return the number of blank lines between a unit and the one after it."""

@@ -27,10 +27,7 @@ def wrapped(units: Units) -> list[int]:
     the units around them, six to a side, a quarter go on so in lower case and are as wide themselves or end the sentence.
     Scripts without case cannot tell.
     """
-    found: list[int] | None = units.cache.get("wrapped")
-    if found is None:
-        found = units.cache["wrapped"] = _wrapped(units)
-    return found
+    return units.once("wrapped", _wrapped)
 
 
 def is_wrapped(units: Units, index: int) -> bool:
