@@ -126,6 +126,20 @@ def test_check_tells_unknown_operations_with_their_line() -> None:
     assert done.exit_code == 2
 
 
+def test_check_tells_what_an_option_wants() -> None:
+    rules = [
+        f"- {{id: {name}, about: A fix, do: fix, with: {{operation: {operation}}}, examples: [{{in: a, out: b}}, {{keep: c}}]}}"
+        for name, operation in (("a", "encoding, uncurl_quotes: 1"), ("b", "blank_lines, keep: -1"))
+    ]
+    Path("fix.yaml").write_text("rules:\n" + "\n".join(rules), encoding="utf-8")
+    told = call("rules", "check", "fix.yaml").stdout.splitlines()
+    assert told[::3] == [
+        "fix.yaml:2:62: option `uncurl_quotes` is `true` or `false`",
+        "fix.yaml:3:65: option `keep` is a whole number, 0 to 100",
+        "0 rules, 0 examples: 2 errors, 0 warnings",
+    ]
+
+
 def test_check_of_sound_files() -> None:
     done = call("rules", "check", "base.yaml", "my.yaml")
     assert (done.exit_code, done.stdout) == (0, "3 rules, 6 examples: 0 errors, 0 warnings\n")

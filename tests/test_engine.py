@@ -150,6 +150,11 @@ def test_packs_are_named_one_by_one() -> None:
         Cleaner(["news"])  # type: ignore[arg-type]
 
 
+def test_a_configuration_is_given_as_text() -> None:
+    with pytest.raises(TypeError, match="a configuration is given as str, not bytes"):
+        Cleaner.from_text(b"rules: []")  # type: ignore[arg-type]
+
+
 @cache
 def cleaner_with_budgets(rules: tuple[tuple[str, str, str, int | None], ...]) -> Cleaner:
     return cleaner_of(

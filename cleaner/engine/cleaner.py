@@ -56,12 +56,20 @@ class Cleaner:
 
     @classmethod
     def from_file(cls, path: str | Path) -> Cleaner:
-        """Return the cleaner of a pack or configuration file. Raises `RuleError` with everything wrong in it."""
+        """Return the cleaner of a pack or configuration file.
+
+        Raises `RuleError` with everything wrong in it, `OSError` where the file cannot be read.
+        """
         return cls.from_configuration(load_file(path))
 
     @classmethod
     def from_text(cls, text: str) -> Cleaner:
-        """Return the cleaner of a configuration given as YAML text. Raises `RuleError` with everything wrong in it."""
+        """Return the cleaner of a configuration given as YAML text.
+
+        Raises `RuleError` with everything wrong in it, `TypeError` for what is no text.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"a configuration is given as str, not {type(text).__name__}")
         return cls.from_configuration(load_text(text))
 
     @classmethod

@@ -14,7 +14,7 @@ from cleaner.matching.duplicates import repeated
 from cleaner.matching.predicates import Check, Span, compile_test, counted, find_spans
 from cleaner.matching.units import Kind, Units
 from cleaner.matching.wrapping import wrapped
-from cleaner.repair import OPERATIONS
+from cleaner.repair import OPERATIONS, operation_schemas
 from cleaner.rules.clues import Scan, found_by
 from cleaner.rules.model import RISKS, Rule, Test, own_tests, parts_of, span_locator, tests_of
 from cleaner.rules.problems import Problem, nearest
@@ -165,8 +165,14 @@ def _options(rule: Rule, problems: list[Problem]) -> Any:
             continue
         try:
             msgspec.convert({name: value}, operation.options)
-        except msgspec.ValidationError as error:
-            problems.append(Problem(place, f"option `{name}`: {str(error).partition(' - at')[0]}"))
+        except msgspec.ValidationError:
+            schema = operation_schemas()[rule.operation or ""]["properties"][name]
+            wanted = (
+                "`true` or `false`"
+                if schema["type"] == "boolean"
+                else f"a whole number, {schema['minimum']} to {schema['maximum']}"
+            )
+            problems.append(Problem(place, f"option `{name}` is {wanted}"))
             fine = False
     return msgspec.convert(dict(rule.options), operation.options) if fine else None
 
