@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["primary_language", "stated_language"]
+import re
+
+__all__ = ["TAG", "primary_language", "stated_language"]
+
+TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*")  # as records have them: BCP 47, or with underscores
 
 # What has two letters in ISO 639-1, by its three in ISO 639-3 and, where they are others, in ISO 639-2; the written forms
 # of Norwegian and the spoken ones of Chinese are one language here.

@@ -580,8 +580,8 @@ def test_an_example_may_list_its_lines() -> None:
         ("$text", "$text"),  # a text of one line says what it says
     ]
     assert problems_of(lambda: load_text(EXAMPLES)) == [
-        "10:29 unknown name `$5 off`; write it under `define`",
-        "10:55 unknown name `$5 off`; write it under `define`",
+        "10:29 `$5 off` is no name; a text in which a line begins with a dollar is written as one string",
+        "10:55 `$5 off` is no name; a text in which a line begins with a dollar is written as one string",
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import sys
 import unicodedata
 import zlib
@@ -14,6 +13,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from cleaner.languages import TAG
 
 if TYPE_CHECKING:
     from cleaner.corpus.files import Found
@@ -60,12 +61,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 # ------------------------------------------------------------------ options
 
 
-_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8})*")
-
-
 def check_language(_context: click.Context, _option: click.Parameter, tag: str | None) -> str | None:
     """Raise `click.BadParameter` for what is no language tag: it would switch off every rule for a language."""
-    if tag is not None and not _TAG.fullmatch(tag):
+    if tag is not None and not TAG.fullmatch(tag):
         raise click.BadParameter(f"{tag!r} is not a tag such as en, pt-BR or eng_Latn.")
     return tag
 

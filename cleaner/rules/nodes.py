@@ -119,20 +119,27 @@ _HINTS = {
     "found character that cannot start any token": "a value cannot start with this character: put it in quotes",
     "mapping values are not allowed in this context": "a colon and a blank here start a map: put the value in quotes",
     "mapping values are not allowed here": "a colon and a blank here start a map: put the value in quotes",
+    "found unexpected ':'": "a colon ends this value: put it in quotes",
+    "block sequence entries are not allowed in this context": "a dash and a blank here start a list: put the value in quotes",
+    "did not find expected comment or line break": "a value cannot start with `>`, `|`: put it in quotes",
+    "did not find expected alphabetic or numeric character": "a value cannot start with `*`, `&`: put it in quotes",
     "found unknown escape character": "unknown escape: in double quotes a backslash starts an escape; use single quotes",
     "found unexpected end of stream": "the quotes that open here are never closed",
     "found unexpected non-alphabetical character": "a line cannot start with `%`: put the value in quotes",
     "did not find expected node content": "a value is missing, or a bracket or brace is not closed",
     "did not find expected key": "expected a key: is the indentation right, and is every quote and bracket closed?",
     "did not find expected ',' or ']'": "the list that opens here is not closed where it should be, or lacks a comma",
-    "did not find expected ',' or '}'": "the map that opens here is not closed where it should be, or lacks a comma",
+    "did not find expected ',' or '}'": "the map that opens here is not closed where it should be, or lacks a comma; "
+    "a value with brackets, braces or ` #` wants quotes",
     "did not find expected '-' indicator": "expected `- `: is the indentation of the list right?",
     "could not find expected ':'": "expected a colon after a key: is the indentation right?",
 }
 _POINT_AT_START = frozenset(
     {"found unexpected end of stream", "did not find expected ',' or ']'", "did not find expected ',' or '}'"}
 )
+_KEY_EXPECTED = ("mapping values", "could not find expected ':'")
 _ONLY_KEY = re.compile(r" +[\w.-]+ *")
+_NO_BLANK = re.compile(r" *(?:-(?=[\w.]+:(?: |$))|(?:- )?[\w.-]+:(?=[^\s:/]))")  # up to where one is missing
 
 
 def _yaml_problem(place: Place, said: str, lines: list[str]) -> tuple[Place, str]:
@@ -147,6 +154,10 @@ def _yaml_problem(place: Place, said: str, lines: list[str]) -> tuple[Place, str
         if start.strip(" "):
             column = len(start) - len(start.lstrip(" ")) + 1
             return Place(place.file, number, column), f"not YAML: {_blank(start[column - 1])}; indent with spaces"
+    before = next((number for number in range(place.line - 1, 0, -1) if lines[number - 1].strip()), 0)
+    if line.strip() and before and (missing := _NO_BLANK.match(lines[before - 1])) and said.startswith(_KEY_EXPECTED):
+        what = "dash" if missing[0].endswith("-") else "colon"
+        return Place(place.file, before, missing.end()), f"not YAML: a blank is missing after the {what}"
     if said.startswith("mapping values") and _ONLY_KEY.fullmatch(line[: place.column - 1]):
         column = len(line) - len(line.lstrip()) + 1
         return Place(place.file, place.line, column), "not YAML: the indentation is not that of the keys above"
@@ -208,13 +219,19 @@ def _compose(text: str, file: str, problems: Problems) -> Node | None:
                 problems.add(place, f"more than {_MOST_NODES:,} keys and values in one file")
                 return None
             if event.anchor is not None:
-                problems.add(place, f"anchor `&{event.anchor[:60]}`: packs have no anchors and aliases; use `define`")
+                problems.add(
+                    place,
+                    f"anchor `&{event.anchor[:60]}`: packs have no anchors and aliases; use `define`, or put the value in quotes",
+                )
             tag = getattr(event, "tag", None)
             if tag is not None and tag != "!":
                 written = tag.replace("tag:yaml.org,2002:", "!!")
-                problems.add(place, f"tag `{written[:60]}`: packs have no YAML tags; take it away")
+                problems.add(
+                    place, f"tag `{written[:60]}`: packs have no YAML tags; take it away, or put the value in quotes"
+                )
         if isinstance(event, yaml.ScalarEvent):
-            node = Node("scalar", place, text=event.value, tag=_scalar_tag(event))
+            nothing = not event.value and (event.anchor is not None or event.tag is not None)
+            node = Node("scalar", place, text=event.value, tag="alias" if nothing else _scalar_tag(event))
         elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             if len(stack) >= _DEEPEST:
                 problems.add(place, f"nested more than {_DEEPEST} deep")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cleaner.languages import TAG
 from cleaner.rules.model import (
     ACTIONS,
     RISKS,
@@ -66,8 +67,9 @@ __all__ = [
 ]
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})?|any")
-HOST = re.compile(r"[^\s/:@]+")
+HOST = re.compile(r"(?:\*\.)?[^\s/:@*]+")
 IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_NAME = re.compile(r"[\w/-]+")  # what may be meant as one
 _RANGE = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)(%?))?(\.\.)?(?:([0-9]+(?:\.[0-9]+)?)(%?))?")
 _UNLIMITED = float("inf")
 MOST_EXPANDED = 200_000  # phrases and tests, counted wherever a name stands for them
@@ -147,7 +149,8 @@ def read_strings(problems: Problems, node: Node, what: str) -> tuple[str, ...]:
 
 def read_choice(problems: Problems, node: Node, what: str, known: tuple[str, ...]) -> str | None:
     """Return a word that must be one of those `known`."""
-    word = read_word(problems, node, what)
+    # What YAML takes for a number or a boolean is none of the words in quotes either.
+    word = node.text if node.kind == "scalar" and node.text and node.tag != "alias" else read_word(problems, node, what)
     if word is not None and word not in known:
         problems.add(node.place, f"{what} is one of {', '.join(known)}, not `{word[:60]}`{nearest(word, list(known))}")
         return None
@@ -285,6 +288,12 @@ def _resolve(reading: Reading, name: str, node: Node, wanted: str) -> Any:
     if found is None:
         hint = nearest(name, reading.names.visible(reading.pack)).replace("`", "`$", 1)
         owner = name.rpartition("/")[0]
+        if not _NAME.fullmatch(name) and wanted == "phrases":
+            reading.problems.add(
+                node.place,
+                f"`${name[:60]}` is no name, and no phrase begins with a dollar: write it without, or as a `regex`",
+            )
+            return None
         if not hint:
             hint = "; write it under `define`"
             if owner and owner not in reading.names.defined:
@@ -355,7 +364,7 @@ def _position_value(reading: Reading, node: Node) -> Position | None:
     share = node.text.endswith("%")
     amount = _whole(node.text.removesuffix("%"), 1, 100 if share else LARGEST_NUMBER)
     if amount is None:
-        reading.problems.add(node.place, "expected a number of lines such as `3`, or a share such as `30%`")
+        reading.problems.add(node.place, "expected a number of lines, 1 or more, such as `3`, or a share such as `30%`")
         return None
     return Position(amount / 100, True) if share else Position(amount)
 
@@ -371,7 +380,10 @@ def _duplicate_value(reading: Reading, node: Node) -> Duplicate | None:
         if near_node is not None:
             near = read_share(reading.problems, near_node, "near")
             if near is not None and not 0.5 <= near < 1:
-                reading.problems.add(near_node.place, "`near` lies between 0.5 and 1")
+                reading.problems.add(
+                    near_node.place,
+                    "`near` is a share from 0.5 to below 1, such as `0.9`; where all must be equal, leave it out",
+                )
                 near = None
         if of_node is None:
             reading.problems.add(node.place, "`duplicate` wants `of: previous` or `of: earlier`")
@@ -380,7 +392,7 @@ def _duplicate_value(reading: Reading, node: Node) -> Duplicate | None:
         if passage_node is not None:
             passage = read_whole(reading.problems, passage_node, 1, LONGEST_PASSAGE, "`passage` is a number of words")
             if passage is not None and (near_node is not None or of_node.text != "earlier"):
-                reading.problems.add(passage_node.place, "`passage` goes with `of: earlier` alone")
+                reading.problems.add(passage_node.place, "`passage` goes with `of: earlier`, and without `near`")
     if of_node is None:
         return None
     of = read_choice(reading.problems, of_node, "duplicate", ("previous", "earlier"))
@@ -553,7 +565,12 @@ def _parse_test(reading: Reading, node: Node) -> Test | None:
             continue
         known = TESTS.get(key)
         if known is None:
-            reading.problems.add(key_node.place, f"unknown test `{key[:60]}`{nearest(key, [*TESTS, 'case'])}")
+            hint = nearest(key, [*TESTS, "case"])
+            if key in ("or", "any"):
+                hint = "; any of several tests is a list: `[{is: share}, {is: tweet}]`"
+            elif not hint and value.tag == "null":
+                hint = "; several phrases are a list: `[one, other]`"
+            reading.problems.add(key_node.place, f"unknown test `{key[:60]}`{hint}")
             continue
         parsed = known.read(reading, value) if known.read is not None else None
         if parsed is None:
@@ -706,14 +723,15 @@ DUPLICATE_KEYS: dict[str, Key] = {
         "100",
     ),
 }
+_SOME = {**ref("sample"), "minLength": 1, "minItems": 1}
 EXAMPLE_KEYS: dict[str, Key] = {
-    "drop": Key("text that is removed whole", ref("sample"), "Share"),
-    "keep": Key("text that stays as it is", ref("sample"), "Share prices fell"),
-    "in": Key("text before", ref("sample"), "US -backed force"),
+    "drop": Key("text that is removed whole", _SOME, "Share"),
+    "keep": Key("text that stays as it is", _SOME, "Share prices fell"),
+    "in": Key("text before", _SOME, "US -backed force"),
     "out": Key("text after", ref("sample"), "US-backed force"),
-    "flag": Key("text that is flagged", ref("sample"), "Enable JavaScript to read on"),
-    "language": Key("the document's language", _TEXT, "en"),
-    "site": Key("the document's site", _TEXT, "example.com"),
+    "flag": Key("text that is flagged", _SOME, "Enable JavaScript to read on"),
+    "language": Key("the document's language", {**_TEXT, "pattern": f"^(?:{TAG.pattern})$"}, "en"),
+    "site": Key("the document's site", {**_TEXT, "pattern": f"^(?:{HOST.pattern})$"}, "example.com"),
 }
 
 
@@ -722,10 +740,24 @@ def _check_keys(reading: Reading, node: Node, known: Mapping[str, Key], what: st
         if node.tag != "alias":
             reading.problems.add(node.place, f"{what} must be a map with the keys {', '.join(known)}")
         return False
-    for key, key_node, _ in node.named():
+    for key, key_node, value in node.named():
         if key not in known:
-            reading.problems.add(key_node.place, f"unknown key `{key[:60]}` in {what}{nearest(key, list(known))}")
+            hint = nearest(key, list(known))
+            if known is RULE_KEYS:
+                hint = _where(key) or hint
+            elif known is EXAMPLE_KEYS and not hint and value.tag == "null":
+                hint = "; text with a comma wants quotes"
+            reading.problems.add(key_node.place, f"unknown key `{key[:60]}` in {what}{hint}")
     return True
+
+
+def _where(key: str) -> str:
+    """Return where a key belongs that stands in a rule and is one of its parts, if it is."""
+    if key in TESTS:
+        return "; it is a test: write it under `match`, further in"
+    parts = {"run": RUN_KEYS, "for": FOR_KEYS, "examples": EXAMPLE_KEYS}
+    part = next((part for part, keys in parts.items() if key in keys), None)
+    return f"; write it under `{part}`, further in" if part else ""
 
 
 def parse_rule(reading: Reading, node: Node, layer: int) -> Rule | None:
@@ -749,8 +781,9 @@ def parse_rule(reading: Reading, node: Node, layer: int) -> Rule | None:
         for key, name in (("language", "languages"), ("site", "sites")):
             value = for_node.get(key)
             if value is not None:
-                values[name] = tuple(word.lower() for word in read_strings(reading.problems, value, f"a {key}"))
-                _check_for(reading, value, values[name], key)
+                words = read_strings(reading.problems, value, f"a {key}")
+                values[name] = tuple(word.lower() for word in words)
+                _check_for(reading, value, key)
     _read_with(reading, node, values)
     if len(reading.problems.found) == before:
         rule = Rule(reading.pack, identifier or "", place=node.place, layer=layer, **values)
@@ -760,13 +793,16 @@ def parse_rule(reading: Reading, node: Node, layer: int) -> Rule | None:
     return None
 
 
-def _check_for(reading: Reading, node: Node, words: tuple[str, ...], key: str) -> None:
+def _check_for(reading: Reading, node: Node, key: str) -> None:
     """Report languages that are no tags, and sites that are addresses: they would never be those of a document."""
-    for word in words:
-        if key == "language" and (word == "any" or not LANGUAGE.fullmatch(word)):
-            reading.problems.add(node.place, f"`{word[:60]}` is not a language such as `en` or `pt-br`")
+    for item in node.items if node.kind == "list" else (node,):
+        word = item.text
+        if item.kind != "scalar" or item.tag != "str":
+            continue
+        if key == "language" and (word.lower() == "any" or not LANGUAGE.fullmatch(word.lower())):
+            reading.problems.add(item.place, f"`{word[:60]}` is not a language such as `en` or `pt-br`")
         elif key == "site" and not HOST.fullmatch(word):
-            reading.problems.add(node.place, f"`{word[:60]}` is not a site such as example.com")
+            reading.problems.add(item.place, f"`{word[:60]}` is not a site such as example.com")
 
 
 def _identifier(reading: Reading, node: Node) -> str | None:
@@ -869,6 +905,16 @@ def _example(reading: Reading, node: Node) -> Example | None:
     text = words.get(kinds[0])
     if text is None or None in words.values():
         return None
+    text_node = node.get(kinds[0])
+    if not text and text_node is not None:
+        reading.problems.add(text_node.place, "an example of no text proves nothing")
+    language_node, site_node = node.get("language"), node.get("site")
+    if language_node is not None and not TAG.fullmatch(language_node.text):
+        reading.problems.add(
+            language_node.place, f"`{language_node.text[:60]}` is not a tag such as `en`, `pt-BR` or `eng_Latn`"
+        )
+    if site_node is not None:
+        _check_for(reading, site_node, "site")
     if len(text) > LARGEST_EXAMPLE:
         reading.problems.add(node.place, f"an example has at most {LARGEST_EXAMPLE:,} characters")
         return None
@@ -891,6 +937,12 @@ def _sample(reading: Reading, node: Node, key: str) -> str | None:
         if not line.startswith("$") or len(line) == 1:
             lines.append(line)
             continue
+        if not _NAME.fullmatch(line[1:]):
+            reading.problems.add(
+                item.place,
+                f"`{line[:60]}` is no name; a text in which a line begins with a dollar is written as one string",
+            )
+            return None
         phrases = _resolve(reading, line[1:], item, "phrases")
         if phrases is None:
             return None

@@ -62,8 +62,12 @@ _EDGES = frozenset("bBmMKG")
 def check_pattern(pattern: str, *, case: bool = False) -> None:
     """Raise `PatternError` where a pattern does not compile, or has no place in a pack.
 
-    It has none if it is too long, nests quantifiers, calls itself or its groups, matches approximately, or uses a named list.
+    It has none if it is too long, nests quantifiers, calls itself or its groups, matches approximately, uses a named list,
+    or holds a backspace.
     """
+    backspace = pattern.find("\b")
+    if backspace >= 0:
+        raise PatternError(backspace, "a backspace, which YAML reads for `\\b` in double quotes: use single quotes")
     compile_pattern(pattern, case=case)
     reading = _read(pattern, case)
     if reading.refused is not None:
