@@ -140,6 +140,24 @@ def test_check_tells_what_an_option_wants() -> None:
     ]
 
 
+def test_check_tells_of_an_override_where_it_stands() -> None:
+    Path("far.yaml").write_text(
+        "extends: ./base.yaml\noverride:\n"
+        "  base/related: {run.count: 2..3, allow: []}\n"
+        "  base/draft: {match.words: ..9, allow: [empty-match, unlimited]}\n",
+        encoding="utf-8",
+    )
+    told = call("rules", "check", "far.yaml").stdout.splitlines()
+    assert [line.split(": ")[0] + " " + line.split()[-1] for line in told[:-1:3]] == [
+        "base.yaml:27:11 [unproven-condition]",
+        "far.yaml:3:29 [unproven-condition]",
+        "far.yaml:3:29 [unproven-condition]",
+        "far.yaml:4:16 [unproven-condition]",
+        "far.yaml:4:55 [unknown-warning]",
+    ]
+    assert told[4].strip() == "base/related: {run.count: 2..3, allow: []}"
+
+
 def test_check_of_sound_files() -> None:
     done = call("rules", "check", "base.yaml", "my.yaml")
     assert (done.exit_code, done.stdout) == (0, "3 rules, 6 examples: 0 errors, 0 warnings\n")

@@ -109,7 +109,10 @@ def _set(node: Node, path: list[str], path_node: Node, value: Node) -> Node:
         )
     if old is None:
         return replace(node, kind="map", pairs=(*node.pairs, (replace(path_node, text=key), value)))
-    return replace(node, pairs=tuple((name, value if name.text == key else former) for name, former in node.pairs))
+    # What is said of a field that was replaced is said of the place where it is written now.
+    written = replace(path_node, text=key)
+    pairs = ((name, former) if name.text != key else (name if rest else written, value) for name, former in node.pairs)
+    return replace(node, pairs=tuple(pairs))
 
 
 def _with_phrases(node: Node, more: Node) -> Node:

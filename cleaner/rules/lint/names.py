@@ -25,12 +25,14 @@ def unused_name(subject: Subject) -> Iterator[Found]:
 def unknown_warning(subject: Subject) -> Iterator[Found]:
     """Yield names in `allow` that are no warnings."""
     for rule in subject.rules:
+        written_in = subject.node(rule, "allow")
+        places = {item.text: item.place for item in (written_in.items or (written_in,))} if written_in else {}
         for name in rule.allow:
             if name not in subject.warnings:
                 hint = nearest(name, subject.warnings)
                 yield (
                     rule,
-                    rule.place,
+                    places.get(name, rule.place),
                     f"`allow` names `{clip(name)}`, which is no warning{hint}; correct or delete it",
                 )
 
@@ -40,9 +42,11 @@ def unknown_rule(subject: Subject) -> Iterator[Found]:
     names = [rule.name for rule in subject.rules]
     for rule in subject.rules:
         name = rule.replaced_by
+        written_in = subject.node(rule, "replaced_by")
+        place = written_in.place if written_in else rule.place
         if name == rule.name:
-            yield rule, rule.place, f"`replaced_by` names `{name}` itself; name another rule, or delete it"
+            yield rule, place, f"`replaced_by` names `{name}` itself; name another rule, or delete it"
         elif name is not None and name not in names:
             hint = nearest(name, names)
             message = f"`replaced_by` names `{clip(name)}`, which is no rule{hint}; write `pack/id`, or delete it"
-            yield rule, rule.place, message
+            yield rule, place, message

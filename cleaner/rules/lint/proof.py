@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
 from cleaner.rules.examples import alone, check_example
 from cleaner.rules.lint.subject import Found, Subject
-from cleaner.rules.model import Rule, Test, inner_tests, span_locator
+from cleaner.rules.model import Rule, Run, Test, inner_tests, span_locator
 from cleaner.rules.patterns import template_groups
 from cleaner.rules.problems import Place
 from cleaner.rules.wording import clip, written
@@ -61,7 +61,9 @@ def unproven_condition(subject: Subject) -> Iterator[Found]:
     for rule in subject.rules:
         if "unproven-condition" in rule.allow:
             continue
-        for place, what, mutant, loosens in _mutants(rule):
+        run = subject.node(rule, "run")
+        places = {key: value.place for key, _, value in run.named()} if run is not None else {}
+        for place, what, mutant, loosens in _mutants(rule, places):
             if make(rule, mutant, loosens):
                 wanted = "a {keep: …} that only it holds back" if loosens else "one that only it changes"
                 yield rule, place, f"every example holds without `{what}`: add {wanted}, or delete it"
@@ -74,8 +76,11 @@ def _still_hold(subject: Subject, rule: Rule, mutant: Rule, loosens: bool) -> bo
     return all(check_example(mutant, example, clean) is None for example in ordered)
 
 
-def _mutants(rule: Rule) -> Iterator[tuple[Place, str, Rule, bool]]:
-    """Yield a condition's place and text, the rule without it, and whether that lets more through."""
+def _mutants(rule: Rule, places: Mapping[str, Place]) -> Iterator[tuple[Place, str, Rule, bool]]:
+    """Yield a condition's place and text, the rule without it, and whether that lets more through.
+
+    `places` tells where the values of its run stand.
+    """
     for deleted, what, match, loosens in _without_one(rule.match) if rule.match is not None else ():
         if _fits(rule, match):
             yield deleted.place, what, replace(rule, match=match), loosens
@@ -86,20 +91,21 @@ def _mutants(rule: Rule) -> Iterator[tuple[Place, str, Rule, bool]]:
             replace(rule, unless=None),
             True,
         )
-    run = rule.run
-    if run is None:
-        return
-    if run.edge is not None:
-        yield run.place, f"edge: {run.edge}", replace(rule, run=replace(run, edge=None)), True
+    for key, what, run, loosens in _looser_runs(rule.run) if rule.run is not None else ():
+        yield places.get(key, run.place), what, replace(rule, run=run), loosens
+
+
+def _looser_runs(run: Run) -> Iterator[tuple[str, str, Run, bool]]:
+    """Yield a key of a run, its text, the run without it, and whether that lets more through."""
     count = run.count
+    if run.edge is not None:
+        yield "edge", f"edge: {run.edge}", replace(run, edge=None), True
     if count.low > 1:
-        lowest = replace(count, low=1)
-        yield run.place, f"count: {count.low:g}..", replace(rule, run=replace(run, count=lowest)), True
+        yield "count", f"count: {count.low:g}..", replace(run, count=replace(count, low=1)), True
     if count.high < _UNLIMITED:
-        highest = replace(count, high=_UNLIMITED)
-        yield run.place, f"count: ..{count.high:g}", replace(rule, run=replace(run, count=highest)), True
+        yield "count", f"count: ..{count.high:g}", replace(run, count=replace(count, high=_UNLIMITED)), True
     if run.gap != 1:
-        yield run.place, f"gap: {run.gap}", replace(rule, run=replace(run, gap=1)), run.gap == 0
+        yield "gap", f"gap: {run.gap}", replace(run, gap=1), run.gap == 0
 
 
 def _without_one(test: Test) -> Iterator[tuple[Test, str, Test, bool]]:

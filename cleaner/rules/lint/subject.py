@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cleaner.rules.examples import Clean
 from cleaner.rules.layers import Resolved
 from cleaner.rules.model import Configuration, Rule
+from cleaner.rules.nodes import Node
 from cleaner.rules.problems import Place
 
 __all__ = ["Found", "Subject"]
@@ -32,3 +33,8 @@ class Subject:
     def rules(self) -> tuple[Rule, ...]:
         """All rules, also those that do not run."""
         return self.resolved.rules
+
+    def node(self, rule: Rule, key: str) -> Node | None:
+        """Return what stands under a key of a rule, after all overrides."""
+        node = self.resolved.nodes.get(rule.name)
+        return node.get(key) if node is not None else None
