@@ -658,7 +658,9 @@ def test_a_summary_counts_what_is_known_of_documents(work: Path) -> None:
     )
     (work / "a.jsonl").write_bytes(rows)
     for more in (["-o", "out"], ["--dry-run"]):
-        code, _, _ = call("run", "a.jsonl", *more, "--config", "t.yaml", "--summary", "s.json", "-q", cwd=work)
+        code, _, err = call("run", "a.jsonl", *more, "--config", "t.yaml", "--summary", "s.json", "-q", cwd=work)
+        assert err.splitlines()[0].startswith("a.jsonl#99: malformed: ")
+        assert "OUT/_audit/rejected has it, too" in err
         summary = json.loads((work / "s.json").read_bytes())
         assert (code, summary["known"], summary["flags"]) == (
             1,

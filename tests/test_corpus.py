@@ -553,6 +553,8 @@ def test_a_link_that_is_not_entered_is_told_where_nothing_is_left(folder: Write)
     [
         (["a.txt"], ["nope"], "there is no such file or folder"),
         (["a.png"], ["."], r"no file that can be cleaned \(.txt, .text, .md, "),
+        (["a.JSON"], ["a.JSON"], r"in \S+/a.JSON; name JSON Lines .jsonl, for .json is one value"),
+        (["x/a.json", "b.md.zip"], ["x", "b.md.zip"], r"b.md.zip; name JSON Lines .jsonl, for .json is one value"),
         (["x/a.txt", "y/a.txt"], ["x", "y"], "would both become a.txt"),
         (["x/a.txt"], ["x", "x"], "a.txt: the inputs hold this file twice"),
         (["x/a.txt", "y/a.txt/b.txt"], ["x", "y"], "cannot both be in one folder"),

@@ -108,9 +108,13 @@ def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
             callback=check_encoding,
             help="Encoding of plain text files that are not UTF-8, e.g. cp1252.",
         ),
-        click.option("--language-field", metavar="NAME", default="language", help="Field with the language."),
-        click.option("--url-field", metavar="NAME", default="url", help="Field with the address."),
-        click.option("--id-field", metavar="NAME", default="id", help="Field with the document's own id."),
+        click.option(
+            "--language-field", metavar="NAME", default="language", show_default=True, help="Field with the language."
+        ),
+        click.option("--url-field", metavar="NAME", default="url", show_default=True, help="Field with the address."),
+        click.option(
+            "--id-field", metavar="NAME", default="id", show_default=True, help="Field with the document's own id."
+        ),
         click.option(
             "--text-field",
             metavar="NAME",

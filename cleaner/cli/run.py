@@ -31,6 +31,9 @@ __all__ = ["jobs_option", "restore", "run", "verify"]
 
 SHOWN_FAILURES = 100
 SHOWN_SOURCES = 10
+MALFORMED = (
+    "what is malformed stays as it is, and OUT/_audit/rejected has it, too; behind # is the byte where it begins"
+)
 
 
 jobs_option = click.option(
@@ -168,6 +171,8 @@ def clean_pipe(cleaner: Cleaner, kind: str | None, options: Options) -> int:
 def print_outcome(done: Summary, fields: Fields, *, quiet: bool) -> None:
     """Print how a run went, and what the user should know of it."""
     print_failures(done.failed, done.errors)
+    if "malformed" in done.flags:
+        click.echo(MALFORMED, err=True)
     hint_encoding(done.flags, fields)
     hint_fields(fields, done.known, done.documents)
     if not quiet:

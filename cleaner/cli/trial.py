@@ -85,9 +85,9 @@ def trial(
     """Show what a rule would remove from your files; write nothing.
 
     PATTERN is a regular expression between slashes, or a test as in a rule's `match`; it needs no
-    examples. FILE is a file of rules, each of which is tried alone. Budgets and the document guard are
-    left aside. The samples show the longest texts first, then some of the rarest: what matches too much
-    shows there.
+    examples, and may use the names of the shipped packs, such as $social/share. FILE is a file of rules, each
+    of which is tried alone. Budgets and the document guard are left aside. The samples show the longest texts
+    first, then some of the rarest: what matches too much shows there.
 
     \b
     Examples:

@@ -107,6 +107,8 @@ def find(inputs: Sequence[str]) -> Found:
                 skipped.append(entry)
     if not sources and not any(skip.error for skip in skipped):
         more = [f"; {skip.path}: {skip.reason}" for skip in skipped if suffixes() not in skip.reason]
+        if any(skip.path.lower().endswith(".json") for skip in skipped):
+            more.insert(0, "; name JSON Lines .jsonl, for .json is one value")
         raise InputError(f"no file that can be cleaned ({suffixes()}) in {', '.join(inputs)}{''.join(more[:_SHOWN])}")
     _check_names(sources)
     sources.sort(key=lambda source: os.fsencode(source.name).split(b"/"))
