@@ -318,7 +318,7 @@ def _read_head(root: Node, file: str, problems: Problems) -> Pack:
         if word is None:
             continue
         if key == "pack" and not IDENTIFIER.fullmatch(word):
-            problems.add(node.place, f"`{word[:60]}`: a pack's name has lower-case letters, digits and hyphens")
+            problems.add(node.place, f"`{word[:60]}`: a pack's name has lower-case letters a to z, digits and hyphens")
         if key == "version" and not VERSION.fullmatch(word):
             problems.add(node.place, f"`{word[:60]}` is not a version such as 1.0.0")
         words[key] = word
@@ -410,7 +410,7 @@ def _defined(layer: _Layer, problems: Problems) -> dict[str, Node]:
         if not DEFINED.fullmatch(key):
             problems.add(
                 key_node.place,
-                f"`{key[:60]}`: a name has lower-case letters, digits, hyphens and underscores",
+                f"`{key[:60]}`: a name has lower-case letters a to z, digits, hyphens and underscores",
             )
     return {key: value for key, _, value in node.named()}
 

@@ -814,7 +814,7 @@ def _identifier(reading: Reading, node: Node) -> str | None:
     if identifier is not None and not IDENTIFIER.fullmatch(identifier):
         reading.problems.add(
             id_node.place,
-            f"`{identifier[:60]}`: an id has lower-case letters, digits and hyphens, such as `share-line`",
+            f"`{identifier[:60]}`: an id has lower-case letters a to z, digits and hyphens, such as `share-line`",
         )
         return None
     return identifier

@@ -94,7 +94,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "texts": {"description": "text, or a list of texts", **_one_or_many(ref("text"))},
     "boolean": {"description": "`true` or `false`", "type": "boolean"},
     "identifier": {
-        "description": "lower-case letters, digits and hyphens, such as `share-line`",
+        "description": "lower-case letters a to z, digits and hyphens, such as `share-line`",
         "type": "string",
         "pattern": _whole(IDENTIFIER.pattern),
     },
