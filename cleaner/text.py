@@ -323,7 +323,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 # ------------------------------------------------------------------ counts and shapes
 
 _ASCII_MARKS = bytes(code for code in range(0x80) if not (chr(code).isalnum() or chr(code).isspace()))
-_ASCII_BLANKS = bytes(0x20 if code < 0x80 and chr(code).isspace() else code for code in range(0x100))
+_ASCII_BLANKS = bytes(0x20 if chr(code).isspace() else code for code in range(0x100))
 _NO_WORD = re.compile(r"(?<!\S)(?:[^\w\s]|_)+(?!\S)")
 
 
@@ -339,9 +339,7 @@ def word_count(text: str) -> int:
     if plain.isascii():
         return len(plain.encode().translate(_ASCII_BLANKS, _ASCII_MARKS).split())
     if not (unspaced := _compiled(_UNSPACED)).search(text):
-        count = len(text.split())
-        # Most texts have no stretch of mere punctuation, and then nothing is looked at twice.
-        return count - len(_NO_WORD.findall(text)) if count and _NO_WORD.search(text) else count
+        return len(text.split()) - len(_NO_WORD.findall(text))
     apart, count = unspaced.subn(" ", text)
     return count + word_count(apart)
 

@@ -66,9 +66,11 @@ def near_previous(units: Units, share: float, index: int) -> bool:
     if index == 0:
         return False
     same = earlier(units)
+    if same[index] == same[index - 1]:
+        return True
     left, right = units.texts[index - 1].split(), units.texts[index].split()
-    if same[index] == same[index - 1] or not 0 < max(len(left), len(right)) <= _MOST_WORDS:
-        return same[index] == same[index - 1]
+    if max(len(left), len(right)) > _MOST_WORDS:
+        return False
     units.seconds_left()
     return _similarity(left, right, share) >= share
 

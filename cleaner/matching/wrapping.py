@@ -44,9 +44,8 @@ def _wrapped(units: Units) -> list[int]:
         return []
     count = len(texts)
     until = list(accumulate(map(set(going_on).__contains__, range(count)), initial=0))
-    near = sorted({other for at in going_on for other in range(max(0, at - _AROUND), min(count, at + _AROUND + 1))})
     found: list[int] = []
-    for at in near:
+    for at in range(count):
         first, last = max(0, at - _AROUND), min(count, at + _AROUND + 1)
         if until[last] - until[first] >= _SHARE * (last - first) and (_runs_on(units, at) or _runs_on(units, at - 1)):
             found.append(at)
