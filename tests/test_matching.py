@@ -14,6 +14,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cleaner.engine.compiled import finder_of
 from cleaner.matching.duplicates import near_earlier, near_previous
 from cleaner.matching.phrases import PhraseTable, phrase_spans
 from cleaner.matching.predicates import Check, compile_test
@@ -53,6 +54,8 @@ def passing(check: Check, units: Units) -> list[int]:
     passed = [index for index in range(len(units.texts)) if check.run(units, index) is not None]
     candidates = build_scanner([scan_of(check.test)], units.kind).candidates(units)
     assert set(passed) <= set(candidates.get(0, ())), "the accelerator misses a unit"
+    find = finder_of(check.test)
+    assert find is None or set(passed) <= set(find(units)), "what finds repeated and wrapped units misses one"
     return passed
 
 
@@ -199,6 +202,14 @@ def test_one_changed_word_in_ten_is_near(words: list[str], data: st.DataObject) 
     changed[data.draw(st.integers(0, len(words) - 1))] = "X"
     made = units_of("\n".join([" ".join(words), "between", " ".join(changed)]))
     assert near_earlier(made, 0.9) == [0, 1, 0]
+
+
+@pytest.mark.parametrize(("words", "same"), [(400, True), (401, False)])
+def test_near_duplicates_have_at_most_four_hundred_words(words: int, same: bool) -> None:
+    text = " ".join(map(str, range(words)))
+    made = units_of(f"x{text}\n{text}\n{text}")
+    assert near_earlier(made, 0.9) == ([0, 0, 1] if same else [0, 1, 1])
+    assert [near_previous(made, 0.9, index) for index in range(3)] == [False, same, True]
 
 
 def test_near_duplicates_of_many_lines_with_the_same_words() -> None:

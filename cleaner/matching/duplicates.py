@@ -117,9 +117,7 @@ def _stretches(units: Units) -> list[tuple[int, int, int]]:
     at = 0
     while at < len(same):
         longest = source = 0
-        for other in places[same[at]] if same[at] != at else ():
-            if other >= at:
-                break
+        for other in places[same[at]]:
             length = 0
             while other + length < at and at + length < len(same) and same[other + length] == same[at + length]:
                 length += 1
