@@ -31,6 +31,7 @@ __all__ = [
     "host_of",
     "is_unspaced",
     "link_spans",
+    "plain_host",
     "strip_edges",
     "word_count",
 ]
@@ -386,6 +387,28 @@ def host_of(url: str | None) -> str:
     from urllib.parse import urlsplit  # takes longer to import than most texts take to clean
 
     try:
-        return (urlsplit(url).hostname or "").rstrip(".")
+        return plain_host(urlsplit(url).hostname or "")
     except ValueError:
         return ""
+
+
+def plain_host(host: str) -> str:
+    """Return a host as sites are compared: in lower case, without a final dot, and in its own letters.
+
+    >>> plain_host("WWW.xn--mnchen-3ya.DE.")
+    'www.münchen.de'
+    """
+    host = host.lower().rstrip(".")
+    if host.isascii() and "xn--" not in host:
+        return host
+    return unicodedata.normalize("NFC", ".".join(map(_in_letters, host.split("."))))
+
+
+def _in_letters(label: str) -> str:
+    """Return a part of a host without the ASCII that stands for other letters (RFC 3492); what is none stays."""
+    if not label.startswith("xn--"):
+        return label
+    try:
+        return label[4:].encode("ascii").decode("punycode").lower()
+    except UnicodeError:
+        return label

@@ -10,6 +10,7 @@ from cleaner.rules.model import Rule
 from cleaner.rules.nodes import Node, Problems
 from cleaner.rules.parse import HOST, Names, Reading, looks_like_phrases, parse_rule, read_word
 from cleaner.rules.problems import nearest
+from cleaner.text import plain_host
 
 __all__ = ["SITE_KEYS", "for_sites", "override", "selected"]
 
@@ -240,9 +241,10 @@ def _sites(node: Node | None, problems: Problems) -> Iterator[tuple[str, Node]]:
         for key, key_node, _ in changes.named():
             if key not in SITE_KEYS:
                 problems.add(key_node.place, f"unknown key `{key[:60]}` in `sites`{nearest(key, list(SITE_KEYS))}")
-        if not HOST.fullmatch(host.lower()):
+        site = plain_host(host)
+        if not HOST.fullmatch(site):
             problems.add(host_node.place, f"`{host[:60]}` is not a site such as example.com")
-        yield host.lower(), changes
+        yield site, changes
 
 
 def _overridden(node: Node | None, layer: int, nodes: _Nodes, names: Names, problems: Problems) -> dict[str, Rule]:

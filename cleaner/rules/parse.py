@@ -31,7 +31,7 @@ from cleaner.rules.nodes import Node, Problems
 from cleaner.rules.patterns import PatternError, compile_pattern, template_groups
 from cleaner.rules.problems import Place, nearest
 from cleaner.rules.widening import check_pattern
-from cleaner.text import fold
+from cleaner.text import fold, plain_host
 
 __all__ = [
     "CASE",
@@ -778,11 +778,10 @@ def parse_rule(reading: Reading, node: Node, layer: int) -> Rule | None:
         reading.problems.add(node.place, f"{which}: one line that says what leftover it removes")
     for_node = node.get("for")
     if for_node is not None and _check_keys(reading, for_node, FOR_KEYS, "`for`"):
-        for key, name in (("language", "languages"), ("site", "sites")):
+        for key, name, plain in (("language", "languages", str.lower), ("site", "sites", plain_host)):
             value = for_node.get(key)
             if value is not None:
-                words = read_strings(reading.problems, value, f"a {key}")
-                values[name] = tuple(word.lower() for word in words)
+                values[name] = tuple(map(plain, read_strings(reading.problems, value, f"a {key}")))
                 _check_for(reading, value, key)
     _read_with(reading, node, values)
     if len(reading.problems.found) == before:
