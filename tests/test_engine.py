@@ -225,6 +225,11 @@ def test_slow_patterns_are_slow(pattern: str, accelerate: bool) -> None:
     assert [flag.name for flag in clean(SLOW_TEXT).flags] == ["timeout"]
 
 
+def test_time_without_limit() -> None:
+    clean = cleaner_of({"id": "a", "match": {"regex": "^share$"}}, time_limit=float("inf"))
+    assert clean("one\nshare\ntwo") == cleaner_of({"id": "a", "match": {"regex": "^share$"}})("one\nshare\ntwo")
+
+
 def test_near_duplicates_reach_the_time_limit() -> None:
     clean = cleaner_of({"id": "a", "match": {"duplicate": {"of": "earlier", "near": 0.95}}}, time_limit=0.2)
     text = "\n".join(" ".join("ab"[(number * at * at // 7) % 2] for at in range(400)) for number in range(1, 400))
@@ -434,7 +439,19 @@ def test_digest_of_many_results_is_the_same_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "hits"), [("English", 1), ("und", 1), ("mul", 1), ("en-GB", 1), ("fr", 0), ("xx", 0)]
+    ("language", "hits"),
+    [
+        ("English", 1),
+        ("und", 1),
+        ("mul", 1),
+        ("un", 1),
+        ("zxx", 1),
+        ("12", 1),
+        ("en-GB", 1),
+        (" en ", 1),
+        ("fr", 0),
+        ("xx", 0),
+    ],
 )
 def test_what_is_no_language_is_not_known(language: str, hits: int) -> None:
     clean = Cleaner.from_text(

@@ -16,6 +16,8 @@ __all__ = ["Kind", "Units", "document_unit", "line_units", "paragraph_units"]
 Kind = Literal["line", "paragraph", "document"]
 _T = TypeVar("_T")
 
+_LONGEST = 1e9  # seconds; infinity is no time at all to `regex`
+
 
 @dataclass
 class Units:
@@ -101,7 +103,7 @@ class Units:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the document's time is used up")
-        return left
+        return min(left, _LONGEST)
 
     def blank_lines_between(self, index: int) -> int:
         """Return the number of blank lines between a unit and the one after it."""
