@@ -6,11 +6,11 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cleaner.corpus.files import AUDIT_FOLDER, Source, path_of
-from cleaner.corpus.formats import Format, format_of
-from cleaner.corpus.records import Input, Record, Writer
+from cleaner.corpus.formats import Format
+from cleaner.corpus.records import Record, Writer
 from cleaner.corpus.store import create, is_remote, joined, make_folder, open_read, remove, write_whole
 from cleaner.corpus.streams import Damage, Sink, open_sink
 
@@ -25,8 +25,8 @@ class Aside:
 
     path: str
     to: str
-    source: Input
-    file: Source
+    codec: str
+    like: Writer
     opened: ExitStack
     head: Record | None = None
     writer: Writer | None = None
@@ -35,10 +35,8 @@ class Aside:
     def put(self, record: Record) -> None:
         """Add a document as it was."""
         if self.writer is None:
-            self.sink = open_sink(self.opened.enter_context(create(self.path)), self.source.codec)
-            # The schema is in the file, whose own handle is being read from.
-            reading = self.opened.enter_context(open_read(self.file.path))
-            self.writer = format_of(self.file.name).writer(self.sink, replace(self.source, handle=reading))
+            self.sink = open_sink(self.opened.enter_context(create(self.path)), self.codec)
+            self.writer = self.like.another(self.sink)
             if self.head is not None:
                 self.writer.put(self.head, None)
         self.writer.put(record, None)
@@ -75,8 +73,10 @@ class Rejected:
 
     def put(self, record: Record, file: Source, chosen: Format) -> None:
         """Add a record of `file` that is none."""
-        if chosen.single and record.lost is None:
+        if record.lost is None and chosen.single:
             return  # the file itself is in the output, as it is
+        if record.lost is not None and record.lost.failed:
+            return  # nobody can read it
         parts: Iterator[bytes] = iter([record.raw] if isinstance(record.raw, bytes) else [])
         if record.lost is not None:
             parts = _stretch(file.path, record.lost)
@@ -98,9 +98,15 @@ class Rejected:
 
 
 def _stretch(path: str, lost: Damage) -> Iterator[bytes]:
-    with open_read(path) as handle:
-        handle.seek(lost.start)
-        left = lost.end - lost.start
-        while left > 0 and (data := handle.read(min(left, 2**20))):
-            left -= len(data)
-            yield data
+    at = lost.start
+    while at < lost.end:
+        try:
+            with open_read(path) as handle:
+                handle.seek(at)
+                data = handle.read(min(lost.end - at, 2**20))
+        except OSError:
+            return  # it could be read before; that it is damaged is told anyway
+        if not data:
+            return
+        at += len(data)
+        yield data

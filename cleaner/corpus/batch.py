@@ -53,7 +53,7 @@ from cleaner.corpus.proof import FinishedRun, Part, audit_rows, pairs, restored_
 from cleaner.corpus.records import Fields, Input, Record
 from cleaner.corpus.store import is_remote, remove, remove_folder, size_of, write_whole
 from cleaner.corpus.streams import InputError, open_sink, split_name
-from cleaner.corpus.work import KNOWN, Done, clean_record, lost_task
+from cleaner.corpus.work import KNOWN, Done, clean_record, lost_task, unread_row
 
 if TYPE_CHECKING:
     from cleaner.engine import Cleaner
@@ -301,6 +301,11 @@ def _run(
                 raise OSError(f"{name}: its parts could not be put together: {result.detail}")
             joins[name] = JoinRow(name, _as_one(keys), *result)
             append(out, joins[name])
+    for name in _give_up(rows, parts):
+        for path in (path_of(out, name), quarantine_of(out, name)):
+            remove(path)  # what an earlier run could still read
+        for key in parts[name] if not is_remote(out) else ():
+            remove(Rejected(out, name, rows[key].start).path)
     ordered = [rows[task.key] for task in tasks]
     for task, row in zip(tasks, ordered, strict=True):
         if not row.sha256:  # it was lost, and has no audit of its own
@@ -377,6 +382,21 @@ def _joins_to_do(
     ]
 
 
+def _give_up(rows: dict[str, TaskRow], parts: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the files that have a part which could not be read; in `rows`, nothing was made of their other parts, either.
+
+    Without all its parts, a file is not put together.
+    """
+    names = []
+    for name, keys in parts.items():
+        told = next((rows[key].failed for key in keys if rows[key].files[0].written < 0), None)
+        if told is not None:
+            names.append(name)
+            for key in keys:
+                rows[key] = unread_row(rows[key], told[-1:] if key == keys[0] else ())
+    return names
+
+
 def _reusable(
     out: str, old: Journal, tasks: Sequence[Task], finished: bool
 ) -> tuple[dict[str, TaskRow], dict[str, JoinRow]]:
@@ -394,7 +414,7 @@ def _reusable(
     rows = {}
     for task in tasks:
         row = old.tasks.get(task.key)
-        if row is None or any(file.written < 0 for file in row.files):
+        if row is None or _is_unread(row):
             continue
         audit = part_path(out, numbers[row.key], codec_of(old)) if finished else task_path(out, f"{row.key}.audit")
         if size_of(audit) != row.audit_bytes:
@@ -419,6 +439,11 @@ def _reusable(
     return rows, joins
 
 
+def _is_unread(row: TaskRow) -> bool:
+    """Say whether the system could not read some of what a task has: it may be able to now."""
+    return any(file.written < 0 for file in row.files) or "unreadable" in row.flags
+
+
 def _has_parts(out: str, row: TaskRow) -> bool:
     """Say whether what a task wrote, for others to put together, is still there."""
     (file,) = row.files
@@ -433,6 +458,10 @@ def _tell_changes(old: Journal, tasks: Sequence[Task], rows: Mapping[str, TaskRo
     before = {file.name: (file.size, file.stamp) for row in old.tasks.values() for file in row.files}
     now = {file.name: (file.size, file.stamp) for task in tasks for file in task.files}
     known = old.tasks.keys() & {task.key for task in tasks}
+    unread = {key for key in known - rows.keys() if _is_unread(old.tasks[key])}
+    if unread:
+        say(f"what {'1 task' if len(unread) == 1 else f'{len(unread):,} tasks'} could not read is tried again")
+        known -= unread
     for what, names in (
         ("changed", sorted(name for name in before.keys() & now.keys() if before[name] != now[name])),
         ("gone", sorted(before.keys() - now.keys())),
@@ -569,6 +598,7 @@ def rehearse(
         rows[row.key] = row
         progress.add(row)
         progress.step()
+    _give_up(rows, _parts_of(tasks))
     return _summary([rows[task.key] for task in tasks], found, progress)
 
 

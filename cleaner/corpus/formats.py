@@ -84,6 +84,9 @@ class _BytesWriter:
     def close(self) -> None:
         self.sink.close()
 
+    def another(self, sink: Sink) -> Writer:
+        return _BytesWriter(sink, self.replace, self.cut)
+
 
 def _bytes_writer(replace: Callable[[Record, str], bytes], *, cut: bool = False) -> Callable[[Sink, Input], Writer]:
     return lambda sink, source: _BytesWriter(sink, replace, cut)
@@ -99,7 +102,7 @@ def _from_start(source: Input) -> Iterator[bytes | Damage]:
     at, place = source.seek
     if source.start:
         source.handle.seek(at)
-    for block in blocks(source.handle, source.codec, at):
+    for block in _blocks(source, at):
         if isinstance(block, bytes) and place < source.start:
             left = block[source.start - place :]
             place += len(block)
@@ -109,8 +112,26 @@ def _from_start(source: Input) -> Iterator[bytes | Damage]:
             yield block
 
 
+def _blocks(source: Input, at: int) -> Iterator[bytes | Damage]:
+    """Yield blocks as `blocks` does; where the system fails to read on, what came before stays, and a `Damage` ends it.
+
+    Raises `OSError` where nothing at all of the file can be read.
+    """
+    place = at
+    try:
+        for block in blocks(source.handle, source.codec, at):
+            yield block
+            place = source.handle.tell()
+    except OSError as error:
+        if not place:
+            raise
+        detail = f"cannot be read from byte {place} on: {error.strerror or error}"
+        yield Damage(place, place, detail, failed=True)
+
+
 def _lost(damage: Damage) -> Record:
-    return Record(damage.start, None, problem=damage.detail, flag="corrupt", lost=damage)
+    flag = "unreadable" if damage.failed else "corrupt"
+    return Record(damage.start, None, problem=damage.detail, flag=flag, lost=damage)
 
 
 def _oversize(place: int, data: bytes) -> Record:
@@ -359,9 +380,11 @@ def _lines_of(source: Input) -> Iterator[Line | Damage]:
         return
     # The line that the place before the start is in belongs to the part before this one.
     source.handle.seek(source.start - 1)
-    found = lines(blocks(source.handle), source.start - 1)
+    found = lines(_blocks(source, source.start - 1), source.start - 1)
     for line in found:
-        if isinstance(line, Line) and line.data.endswith(b"\n"):
+        if isinstance(line, Damage):
+            yield line
+        elif line.data.endswith(b"\n"):
             break
     ended = True
     for line in found:
@@ -437,8 +460,12 @@ def _read_csv(source: Input) -> Iterator[Record]:
     if source.start:
         source.handle.seek(0)
         above = Input(source.handle, source.codec, source.fields)
-        first = next(filter(_is_filled, _csv_lines(above)), None)
-        head = _csv_head(first.raw) if first else None
+        for first in _csv_lines(above):
+            if first.lost is not None:
+                raise OSError(f"the names of the fields, of which {first.problem}")
+            if _is_filled(first):
+                head = _csv_head(first.raw)
+                break
     for record in _csv_lines(source):
         if not _is_filled(record, head):
             yield record

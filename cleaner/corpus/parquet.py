@@ -157,9 +157,12 @@ def read(source: Input) -> Iterator[Record]:
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             columns = file.metadata.row_group(group)
             start = min(_chunk_start(columns.column(number)) for number in range(columns.num_columns))
-            damage = Damage(start, start + _group_size(columns), f"row group {group} cannot be read: {_words(error)}")
+            failed = isinstance(error, OSError) and error.errno is not None  # Arrow's own errors have no number
+            why = error.strerror if isinstance(error, OSError) and failed else _words(error)
+            damage = Damage(start, start + _group_size(columns), f"row group {group} cannot be read: {why}", failed)
             none = _Row(Batch(file, group, None, fields.text), -1)
-            yield Record(place, None, none, problem=damage.detail, flag="corrupt", lost=damage)
+            flag = "unreadable" if failed else "corrupt"
+            yield Record(place, None, none, problem=damage.detail, flag=flag, lost=damage)
 
 
 def not_utf8(data: bytes) -> str:
@@ -348,6 +351,7 @@ class ParquetWriter:
 
     sink: Sink
     fields: Fields
+    file: Any = None
     writer: Any = None
     batch: Batch | None = None
     kept: list[int] = field(default_factory=list)
@@ -376,6 +380,10 @@ class ParquetWriter:
         if self.writer is not None:
             self.writer.close()
         self.sink.close()
+
+    def another(self, sink: Sink) -> ParquetWriter:
+        """Return a writer of a file with the same schema into another sink."""
+        return ParquetWriter(sink, self.fields, self.file, _writer(sink, self.file) if self.file is not None else None)
 
     def _end_batch(self, following: Batch | None) -> None:
         batch, self.batch = self.batch, following
@@ -420,7 +428,7 @@ def open_writer(sink: Sink, source: Input) -> ParquetWriter:
         file = _open_for(source.handle, source.fields)
     except ValueError:
         return ParquetWriter(sink, source.fields)
-    return ParquetWriter(sink, source.fields, _writer(sink, file))
+    return ParquetWriter(sink, source.fields, file, _writer(sink, file))
 
 
 def _writer(sink: Sink, file: Any) -> Any:

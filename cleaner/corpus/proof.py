@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from cleaner.audit import AuditError, Entry, RunRow, read, restore_document, verify_document
+from cleaner.audit import AuditError, DocumentRow, Entry, RunRow, read, restore_document, verify_document
 from cleaner.corpus.files import is_safe_name, path_of
 from cleaner.corpus.formats import Format, format_of
 from cleaner.corpus.journal import TaskRow
-from cleaner.corpus.records import Fields, Input, Record
-from cleaner.corpus.store import joined, make_folder, open_read, write_whole
+from cleaner.corpus.records import LOST, Fields, Input, Record
+from cleaner.corpus.store import joined, make_folder, open_input, open_read, write_whole
 from cleaner.corpus.streams import Damage, Sink, blocks, error_message, lines, open_sink, split_name
 
 __all__ = ["FinishedRun", "Part", "audit_rows", "pairs", "restore_part", "restored_part", "verify_part"]
@@ -62,6 +62,11 @@ def audit_rows(part: Part) -> Iterator[bytes]:
             yield line.data
 
 
+def _is_lost(document: DocumentRow) -> bool:
+    """Say whether what a row stands for could not be read, and is not in the clean file."""
+    return any(flag.name in LOST for flag in document.flags)
+
+
 def entries(part: Part) -> Iterator[tuple[str, Entry]]:
     """Yield what the audit says of each document of a task, after the name of its file ("" if not known)."""
     names = {file.name for file in part.row.files}
@@ -80,11 +85,7 @@ def pairs(part: Part, run: FinishedRun) -> Iterator[tuple[str, Record, Entry | N
     A record without a document has no entry. Raises `AuditError` where the two do not go together, or the audit
     is damaged.
     """
-    sound = (
-        (file, entry)
-        for file, entry in entries(part)
-        if entry.document is None or all(flag.name != "corrupt" for flag in entry.document.flags)
-    )
+    sound = ((file, entry) for file, entry in entries(part) if entry.document is None or not _is_lost(entry.document))
     for written in part.row.files:
         if written.written < 0:
             continue
@@ -122,7 +123,7 @@ def _open(part: Part, file: str, run: FinishedRun, *, originals: bool) -> _Pair:
     clean = chosen.read(Input(handle, codec, run.fields, part.start, end, part.seek))
     original = None
     if originals and run.originals is not None and file in run.originals:
-        first = open_read(run.originals[file])
+        first = open_input(run.originals[file])
         close.append(first.close)
         original = chosen.read(Input(first, codec, run.fields, part.row.start, part.row.end, part.row.seek))
     return _Pair(file, chosen, clean, original, close)
@@ -142,6 +143,7 @@ def verify_part(part: Part, run: FinishedRun) -> list[str]:
 def _verify(part: Part, run: FinishedRun) -> Iterator[tuple[str, str]]:
     written = [file.name for file in part.row.files if file.written >= 0]
     done: set[str] = set()
+    gone: set[str] = set()
     pair: _Pair | None = None
     documents = 0
     reported = False
@@ -158,6 +160,8 @@ def _verify(part: Part, run: FinishedRun) -> Iterator[tuple[str, str]]:
             if pair is not None:
                 yield from _ended(pair)
                 pair = None
+            if file in gone and "#" in entry.name:
+                continue  # told at the first of its documents
             if file in done:
                 yield entry.name, "stands in the audit twice"
                 continue
@@ -168,13 +172,15 @@ def _verify(part: Part, run: FinishedRun) -> Iterator[tuple[str, str]]:
                 if entry.document is None:
                     yield from ((entry.name, problem) for problem in entry.problems)
                 yield entry.name, str(error)
+                gone.add(file)
                 continue
             except OSError as error:
                 yield entry.name, f"the original cannot be read: {error.strerror or error}"
+                gone.add(file)
                 continue
             if run.originals is not None and file not in run.originals:
                 yield file, "the original is missing"
-        lost = entry.document is not None and any(flag.name == "corrupt" for flag in entry.document.flags)
+        lost = entry.document is not None and _is_lost(entry.document)
         for problem in _verify_next(pair, entry, run, lost):
             reported = True
             yield entry.name or pair.name, problem
@@ -254,6 +260,8 @@ def _digest_problems(part: Part, run: FinishedRun) -> Iterator[tuple[str, str]]:
     """Compare all bytes that a task wrote: of what is no text, too."""
     if part.row.part and format_of(part.row.files[0].name).unit == "groups":
         return
+    if all(file.written < 0 for file in part.row.files):
+        return
     hashed = hashlib.sha256()
     for file in part.row.files:
         if file.written < 0:
@@ -287,6 +295,7 @@ def restore_part(part: Part, run: FinishedRun, to: str) -> list[str]:
     problems: list[str] = []
     pair: _Pair | None = None
     seen: set[str] = set()
+    gone: set[str] = set()
     current: _Restoring | None = None
     documents = 0
     try:
@@ -300,6 +309,8 @@ def restore_part(part: Part, run: FinishedRun, to: str) -> list[str]:
                 if current is not None:
                     current.end()
                     current = None
+                if file in gone and "#" in entry.name:
+                    continue  # told at the first of its documents
                 if file in seen:
                     problems.append(f"{entry.name}: stands in the audit twice; restored once")
                     continue
@@ -309,6 +320,7 @@ def restore_part(part: Part, run: FinishedRun, to: str) -> list[str]:
                 except AuditError as error:
                     problems.append(f"{entry.name}: {error}")
                     pair = None
+                    gone.add(file)
                     continue
                 current = _Restoring(part, run, pair, to)
             if current is not None:
@@ -347,7 +359,10 @@ class _Restoring:
 
     def take(self, entry: Entry) -> Iterator[str]:
         """Write the document of `entry` and what stands before it."""
-        if entry.document is not None and any(flag.name == "corrupt" for flag in entry.document.flags):
+        if entry.document is not None and _is_lost(entry.document):
+            if entry.document.flags[0].name != "corrupt":
+                yield f"{entry.name}: is not in the clean file: {entry.document.flags[0].detail}"
+                return
             where = f"_audit/rejected/{self.pair.name}"
             yield f"{entry.name}: what could not be read is not in the clean file; it stands in {where}"
             return

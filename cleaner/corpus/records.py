@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
-from cleaner.corpus.streams import Damage
+from cleaner.corpus.streams import Damage, Sink
 
-__all__ = ["Fields", "Input", "Record", "Writer"]
+__all__ = ["LOST", "Fields", "Input", "Record", "Writer"]
+
+# Flags of what is not in the output: bytes that are damaged, and those that the system could not read, but may next time.
+LOST = frozenset({"corrupt", "unreadable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +81,6 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Write what is held back."""
+
+    def another(self, sink: Sink) -> Writer:
+        """Return a writer of the same kind of file into another sink. Reads nothing."""

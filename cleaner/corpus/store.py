@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from cleaner.corpus.streams import InputError
@@ -21,6 +23,7 @@ __all__ = [
     "listing",
     "make_folder",
     "move",
+    "open_input",
     "open_read",
     "read_bytes",
     "read_small",
@@ -65,6 +68,67 @@ def open_read(path: str) -> BinaryIO:
         system, inner = file_system(path)
         return cast(BinaryIO, system.open(inner, "rb"))
     return open(path, "rb")
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A file to read whose errors name it, so that nobody takes them for those of what is written meanwhile."""
+
+    handle: BinaryIO
+    path: str
+
+    def __enter__(self) -> _Reading:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        return self.handle.closed
+
+    def close(self) -> None:
+        self.handle.close()
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.handle.tell()
+
+    def seek(self, at: int, whence: int = os.SEEK_SET) -> int:
+        with _named(self.path):
+            return self.handle.seek(at, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        with _named(self.path):
+            return self.handle.read(size)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Have every failure be an `OSError` with this path: of a bucket they may be any, and name it in other ways."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno or errno.EIO, error.strerror or str(error), path) from None
+    except Exception as error:
+        if not is_remote(path):
+            raise
+        raise OSError(errno.EIO, f"{type(error).__name__}: {error}", path) from None
+
+
+def open_input(path: str) -> BinaryIO:
+    """Open a file to read its bytes. Whatever fails is an `OSError` whose `filename` is `path`."""
+    with _named(path):
+        handle = open_read(path)
+    return cast(BinaryIO, _Reading(handle, path))
 
 
 def create(path: str) -> AbstractContextManager[BinaryIO]:

@@ -132,11 +132,16 @@ def split_name(name: str) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Bytes ``[start, end)`` of a file, as it is on the disk, that cannot be read, and why."""
+    """Bytes ``[start, end)`` of a file, as it is on the disk, that cannot be read, and why.
+
+    With `failed`, it was the system that could not, and nobody knows how much there is to read: it may be able to
+    another time.
+    """
 
     start: int
     end: int
     detail: str
+    failed: bool = False
 
 
 def blocks(handle: BinaryIO, codec: str = "", at: int = 0) -> Iterator[bytes | Damage]:

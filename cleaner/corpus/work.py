@@ -16,6 +16,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import msgspec
+
 from cleaner.audit import DocumentRow, DocumentRows, EditRow, FlagRow, document_rows, encode_row, unchanged_rows
 from cleaner.corpus.aside import Aside, Rejected
 from cleaner.corpus.files import Source, path_of, quarantine_of
@@ -29,7 +31,7 @@ from cleaner.corpus.store import (
     is_remote,
     make_folder,
     move,
-    open_read,
+    open_input,
     read_small,
     remove,
     sync_all,
@@ -42,7 +44,7 @@ from cleaner.text import host_of
 if TYPE_CHECKING:
     from cleaner.engine import Cleaner, Laps, Result
 
-__all__ = ["KNOWN", "Done", "Mark", "clean_record", "clean_task", "lost_task"]
+__all__ = ["KNOWN", "Done", "Mark", "clean_record", "clean_task", "lost_task", "unread_row"]
 
 FAILURES = 100  # that a task's row names; the audit has them all
 SOURCES = 100  # that a task's row counts apart
@@ -337,7 +339,7 @@ def _clean_file(turn: _Turn, place: int, file: Source, data: bytes | None) -> No
     with ExitStack() as stack:
         if out and not chosen.single:
             stack.callback(rejected.close)
-        reading = stack.enter_context(open_read(file.path) if data is None else io.BytesIO(data))
+        reading = stack.enter_context(open_input(file.path) if data is None else io.BytesIO(data))
         writing = stack.enter_context((create if out else discard)(temporary) if held is None else held)
         source = Input(reading, split_name(file.name)[1], turn.options.fields, task.start, task.end, task.seek)
         sink = open_sink(writing, source.codec)
@@ -346,7 +348,7 @@ def _clean_file(turn: _Turn, place: int, file: Source, data: bytes | None) -> No
         if turn.options.quarantine and out:
             set_apart = quarantine_of(out, file.name)
             at = set_apart if direct else turn.temporary("apart" if task.part else f"{place}.apart")
-            aside = Aside(at, set_apart, source, file, stack)
+            aside = Aside(at, set_apart, source.codec, writer, stack)
         if chosen.unit == "groups":
             reading.seek(0)  # the writer has looked at the schema
         for record in _records(source, chosen):
@@ -482,11 +484,21 @@ def _write_small(files: Iterable[tuple[str, bytes]]) -> None:
 def lost_task(task: Task, detail: str) -> TaskRow:
     """Return the row of a task whose files could not even be read: the workers died of it."""
     files = tuple(FileRow(file.name, file.size, file.stamp, -1) for file in task.files)
-    failed = tuple(FailureRow(_sayable(file.name), "unreadable", detail) for file in task.files)
+    failed = [FailureRow(_sayable(file.path), "unreadable", detail) for file in task.files]
+    return _unread(task, files, failed)
+
+
+def unread_row(row: TaskRow, failed: Sequence[FailureRow]) -> TaskRow:
+    """Return the row of a task of whose file nothing is written, whatever came of the task."""
+    return _unread(row, tuple(msgspec.structs.replace(file, written=-1, apart=-1) for file in row.files), failed)
+
+
+def _unread(task: Task | TaskRow, files: tuple[FileRow, ...], failed: Sequence[FailureRow]) -> TaskRow:
+    size = task.size if isinstance(task, Task) else task.bytes
     return TaskRow(
         key=task.key, files=files, start=task.start, end=task.end, part=task.part, seek=task.seek, extent=0,
-        sha256="", documents=0, changed=0, edits=0, chars=0, clean_chars=0, bytes=task.size, clean_bytes=0, audit_bytes=0,
-        without_text=0, known={}, rules={}, sources={}, flags={}, errors=len(files), failed=failed[:FAILURES],
+        sha256="", documents=0, changed=0, edits=0, chars=0, clean_chars=0, bytes=size, clean_bytes=0, audit_bytes=0,
+        without_text=0, known={}, rules={}, sources={}, flags={}, errors=len(failed), failed=tuple(failed[:FAILURES]),
     )  # fmt: skip
 
 
