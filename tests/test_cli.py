@@ -685,3 +685,23 @@ def test_a_rehearsal_writes_nothing_but_the_summary(work: Path) -> None:
     )
     summary = json.loads((work / "s.json").read_bytes())
     assert (summary["documents"], summary["rules"]["t/share-line"]) == (2, {"hits": 1, "removed": 6})
+
+
+@pytest.mark.parametrize("more", [["--dry-run"], ["--sample", "1"]])
+def test_a_rehearsal_refuses_the_outputs_that_the_run_would(work: Path, more: list[str]) -> None:
+    (work / "full").mkdir()
+    (work / "full" / "x").touch()
+    (work / "damaged" / "_audit").mkdir(parents=True)
+    (work / "damaged" / "_audit" / "run.jsonl").touch()
+    (work / "file").touch()
+    assert call(*RUN[:3], "other", *RUN[4:], "--language", "de", "-q", cwd=work)[0] == 0
+    before = sorted(str(path) for path in work.rglob("*"))
+    for out in ("full", "damaged", "file", "file/a/b", "in", "in/sub/out", "other"):
+        command = (*RUN[:3], out, *RUN[4:], "-q")
+        told = call(*command, *more, cwd=work)
+        assert (told[0], sorted(str(path) for path in work.rglob("*"))) == (2, before)
+        assert told == call(*command, cwd=work)
+        assert sorted(str(path) for path in work.rglob("*")) == before
+    for out in ("new/folder", "out"):
+        assert call(*RUN[:3], out, *RUN[4:], "-q", *more, cwd=work) == (0, "", "")
+    assert sorted(str(path) for path in work.rglob("*")) == before

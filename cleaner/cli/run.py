@@ -129,7 +129,7 @@ def run(
     with progress(quiet) as on_progress:
         if out is None or dry_run or sample:
             done = batch.rehearse(
-                cleaner, inputs, on_progress, options=options, jobs=jobs, sample=sample, profile=profile
+                cleaner, inputs, on_progress, options=options, jobs=jobs, sample=sample, profile=profile, out=out
             )
         else:
             note = None if quiet else lambda message: click.echo(shown(message), err=True)

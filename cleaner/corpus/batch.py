@@ -12,6 +12,7 @@ import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +24,7 @@ from cleaner.corpus.files import (
     Found,
     Skipped,
     Source,
+    check_output,
     find,
     is_safe_name,
     path_of,
@@ -39,6 +41,7 @@ from cleaner.corpus.journal import (
     append,
     audit_codec,
     begin,
+    check,
     codec_of,
     finish,
     lock,
@@ -257,12 +260,8 @@ def _run(
 ) -> Summary:
     codec = audit_codec()
     header = run_row(cleaner.configuration, _settings(options, codec))
-    try:
+    with _damage_told(out):
         old, finished = begin(out, header)
-    except AuditError as error:
-        raise InputError(
-            f"{out}: is not empty, and the record of the run in it is damaged ({error}); remove it"
-        ) from None
     tasks = list(cut(found.sources, options, _surveys(found.sources, options, jobs, old)))
     progress = _Progress(sum(source.size for source in found.sources), len(found.sources), on_progress)
     rows, joins = _reusable(out, old, tasks, finished)
@@ -313,6 +312,16 @@ def _run(
                 open_sink(handle, codec, fast=True).close()
     finish(out, header, ordered, [joins[name] for name in parts if name in joins])
     return _summary(ordered, found, progress, reused=reused)
+
+
+@contextmanager
+def _damage_told(out: str) -> Iterator[None]:
+    try:
+        yield
+    except AuditError as error:
+        raise InputError(
+            f"{out}: is not empty, and the record of the run in it is damaged ({error}); remove it"
+        ) from None
 
 
 def _settings(options: Options, codec: str) -> dict[str, object]:
@@ -574,13 +583,18 @@ def rehearse(
     jobs: int | None = None,
     sample: int | None = None,
     profile: bool = False,
+    out: str | None = None,
 ) -> Summary:
     """Return what `run` would do; write nothing. With `sample`, on about so many documents from all over.
 
-    Raises `InputError` for inputs that cannot be.
+    Raises `InputError` for inputs that cannot be, and, if it is given, for an output `out` that cannot be.
     """
     options = options or Options()
     found = _find_all(inputs)
+    if out is not None:
+        check_output(out, inputs, again=True)
+        with _damage_told(out):
+            check(out, run_row(cleaner.configuration, _settings(options, audit_codec())))
     tasks = list(cut(found.sources, options, _surveys(found.sources, options, jobs, Journal())))
     limit = None
     if sample is not None:

@@ -7,6 +7,7 @@ the output, with `/` between the parts.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ __all__ = [
     "InputError",
     "Skipped",
     "Source",
+    "check_output",
     "find",
     "is_safe_name",
     "path_of",
@@ -220,8 +222,18 @@ def prepare_output(out: str, inputs: Sequence[str], *, again: bool = False) -> N
     Raises `InputError` unless it is new or empty (or, with `again`, holds a run), and apart from every
     folder of `inputs`.
     """
+    check_output(out, inputs, again=again)
+    try:
+        make_folder(out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be used as a folder: {error.strerror}") from None
+
+
+def check_output(out: str, inputs: Sequence[str], *, again: bool = False) -> None:
+    """Raise `InputError` where `prepare_output` would; make nothing."""
     if is_remote(out) or any(map(is_remote, inputs)):
-        _prepare_remote(out, inputs, again=again)
+        _check_apart(out, inputs)
+        _check_entries(out, listing(out), again=again)
         return
     target = os.path.realpath(out)
     for path in inputs:
@@ -234,25 +246,34 @@ def prepare_output(out: str, inputs: Sequence[str], *, again: bool = False) -> N
             raise InputError(f"{path}: the input must not be inside the output {out}; choose another folder")
     if os.path.lexists(out) and not os.path.isdir(out):
         raise InputError(f"{out}: is not a folder; choose another name for the output")
+    above = target
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
     try:
-        os.makedirs(out, exist_ok=True)
+        if above != target:
+            os.stat(os.path.join(above, "."))  # a file is no folder to make one in
+            if not os.access(above, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
         entries = os.listdir(out)
+        if not entries and not os.access(out, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise InputError(f"{out}: cannot be used as a folder: {error.strerror}") from None
+    _check_entries(out, entries, again=again)
+
+
+def _check_entries(out: str, entries: Sequence[str], *, again: bool) -> None:
     if entries and not (again and AUDIT_FOLDER in entries):
         raise InputError(f"{out}: is not empty; remove it or choose another folder")
 
 
-def _prepare_remote(out: str, inputs: Sequence[str], *, again: bool) -> None:
+def _check_apart(out: str, inputs: Sequence[str]) -> None:
     target = out.rstrip("/")
     for path in inputs:
         origin = path.rstrip("/")
         if f"{target}/".startswith(f"{origin}/") or f"{origin}/".startswith(f"{target}/"):
             raise InputError(f"{out}: the output and the input {path} must be apart; choose another folder")
-    make_folder(out)
-    entries = listing(out)
-    if entries and not (again and AUDIT_FOLDER in entries):
-        raise InputError(f"{out}: is not empty; remove it or choose another folder")
 
 
 def _inside(path: str, folder: str) -> bool:

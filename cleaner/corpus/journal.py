@@ -42,6 +42,7 @@ __all__ = [
     "append",
     "audit_codec",
     "begin",
+    "check",
     "codec_of",
     "finish",
     "lock",
@@ -223,6 +224,18 @@ def read_run(out: str) -> Journal:
 def is_begun(out: str) -> bool:
     """Say whether `out` holds a run that has not finished."""
     return any(exists(_path(out, name)) for name in (_JOURNAL, _PACK, _UNPACK))
+
+
+def check(out: str, header: RunRow) -> None:
+    """Raise `InputError` or `AuditError` where `begin` would; change nothing."""
+    unfinished = (_PACK, *((_UNPACK, _JOURNAL) if exists(_path(out, _JOURNAL)) else (_RUN, _UNPACK)))
+    name = next((name for name in unfinished if exists(_path(out, name))), "")
+    if name:
+        journal = _load(out, name)
+        if journal.header is not None:
+            _compare(out, journal.header, header)
+        elif name == _RUN:
+            raise AuditError("it is empty")
 
 
 def begin(out: str, header: RunRow) -> tuple[Journal, bool]:
