@@ -14,7 +14,8 @@ from cleaner.audit import DocumentRow
 from cleaner.cli.diff import diff
 from cleaner.corpus import batch
 from cleaner.corpus.formats import Fields, Input, format_of
-from cleaner.corpus.parquet import column_of
+from cleaner.corpus.parquet import column_of, join
+from cleaner.corpus.streams import open_sink
 from tests.samples import PACK
 
 CLEANER = Cleaner.from_text(PACK)
@@ -293,3 +294,57 @@ def test_an_empty_file_is_told_like_one_cut_short(tmp_path: Path) -> None:
     assert (summary.documents, summary.changed, summary.errors, summary.flags) == (3, 1, 2, {"malformed": 2})
     assert [Path(failure.document).name for failure in summary.failed] == ["empty.parquet#0", "short.parquet#0"]
     assert all(failure.detail.startswith("not a Parquet file: ") for failure in summary.failed)
+
+
+# ------------------------------------------------------------------ groups
+
+
+def sizes(path: Path) -> list[int]:
+    metadata = pq.read_metadata(path)
+    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+
+@pytest.mark.parametrize("task_bytes", [batch.Options().task_bytes, 100])
+@pytest.mark.parametrize("groups", [[], [0], [0, 0], [0, 3, 0, 0, 900, 2, 0], [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]])
+def test_empty_groups_stay(tmp_path: Path, groups: list[int], task_bytes: int) -> None:
+    table = pa.table({"text": [DIRTY] * 900, "n": range(900)})
+    (tmp_path / "in").mkdir()
+    with pq.ParquetWriter(tmp_path / "in" / "a.parquet", table.schema) as writer:
+        for size in groups:
+            writer.write_table(table.slice(0, size))
+    options = batch.Options(task_bytes=task_bytes)
+    summary = batch.run(CLEANER, [str(tmp_path / "in")], str(tmp_path / "out"), options=options, jobs=0)
+    assert (summary.documents, summary.without_text, summary.tasks > 1) == (
+        sum(groups),
+        0,
+        task_bytes == 100 and len(groups) > 2,
+    )
+    assert batch.verify(str(tmp_path / "out"), [str(tmp_path / "in")]) == []
+    assert batch.restore(str(tmp_path / "out"), str(tmp_path / "back")) == []
+    for folder in ("out", "back"):
+        assert sizes(tmp_path / folder / "a.parquet") == groups
+    assert stored(tmp_path / "back" / "a.parquet") == stored(tmp_path / "in" / "a.parquet")
+
+
+def test_large_groups_stay_whole_where_parts_are_put_together(tmp_path: Path) -> None:
+    """Arrow cuts a table after 2 ** 20 rows unless it is told not to."""
+    rows = 2**20 + 1
+    table = pa.table({"text": pa.array([""] * rows), "n": pa.nulls(rows, pa.int8())})
+    (tmp_path / "in").mkdir()
+    with pq.ParquetWriter(tmp_path / "in" / "a.parquet", table.schema) as writer:
+        writer.write_table(table, row_group_size=rows)
+    with open(tmp_path / "b.parquet", "wb") as handle:
+        join(open_sink(handle), [str(tmp_path / "in" / "a.parquet")])
+    assert sizes(tmp_path / "b.parquet") == [rows]
+
+
+def test_a_clean_file_with_fewer_groups_is_told(tmp_path: Path) -> None:
+    table = pa.table({"text": [DIRTY] * 2000})
+    (tmp_path / "in").mkdir()
+    pq.write_table(table, tmp_path / "in" / "a.parquet", row_group_size=200, compression="none")
+    options = batch.Options(task_bytes=1000)
+    batch.run(CLEANER, [str(tmp_path / "in")], str(tmp_path / "out"), options=options, jobs=0)
+    clean = pq.read_table(tmp_path / "out" / "a.parquet")
+    pq.write_table(clean.slice(0, 400), tmp_path / "out" / "a.parquet", row_group_size=200)
+    assert batch.verify(str(tmp_path / "out"))
+    assert batch.restore(str(tmp_path / "out"), str(tmp_path / "back"))

@@ -347,12 +347,14 @@ def _names(schema: Any, path: str) -> list[str]:
 
 @dataclass(slots=True)
 class ParquetWriter:
-    """Writes rows in groups like those they were read from."""
+    """Writes rows in groups like those they were read from; the empty ones among `due` to `end` of `file`, too."""
 
     sink: Sink
     fields: Fields
     file: Any = None
     writer: Any = None
+    due: int = 0  # the group that comes next
+    end: int = 0
     batch: Batch | None = None
     kept: list[int] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
@@ -377,6 +379,7 @@ class ParquetWriter:
     def close(self) -> None:
         """Write what is held back, and the end of the file."""
         self._end_batch(None)
+        self._skip_to(self.end)
         if self.writer is not None:
             self.writer.close()
         self.sink.close()
@@ -405,6 +408,17 @@ class ParquetWriter:
         self.kept, self.texts = [], {}
         if batch is not None and (following is None or following.group != batch.group or self.size > GROUP_BYTES):
             self._write()
+        if following is not None and following.group >= self.due:
+            self._skip_to(min(following.group, self.end))
+            self.due = following.group + 1
+
+    def _skip_to(self, group: int) -> None:
+        """Write the empty ones of the groups before `group`: no row has told of them."""
+        while self.due < group:
+            if not self.file.metadata.row_group(self.due).num_rows:
+                self.writer.write_table(self.file.schema_arrow.empty_table())
+                self.groups += 1
+            self.due += 1
 
     def _write(self) -> None:
         if self.held:
@@ -428,7 +442,8 @@ def open_writer(sink: Sink, source: Input) -> ParquetWriter:
         file = _open_for(source.handle, source.fields)
     except ValueError:
         return ParquetWriter(sink, source.fields)
-    return ParquetWriter(sink, source.fields, file, _writer(sink, file))
+    end = file.num_row_groups if source.end is None else min(source.end, file.num_row_groups)
+    return ParquetWriter(sink, source.fields, file, _writer(sink, file), source.start, end)
 
 
 def _writer(sink: Sink, file: Any) -> Any:
@@ -487,7 +502,8 @@ def join(sink: Sink, parts: Sequence[str]) -> None:
             if writer is None:
                 writer = _writer(sink, file)
             for group in range(file.num_row_groups):
-                writer.write_table(file.read_row_group(group, use_threads=False))
+                table = file.read_row_group(group, use_threads=False)
+                writer.write_table(table, row_group_size=max(1, table.num_rows))
     if writer is not None:
         writer.close()
     sink.close()

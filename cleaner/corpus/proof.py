@@ -354,7 +354,9 @@ class _Restoring:
         self.whole = write_whole(self.path, sync=False)
         self.sink: Sink = open_sink(self.whole.__enter__(), split_name(name)[1])
         self.template = open_read(path_of(run.out, name))
-        self.writer = pair.chosen.writer(self.sink, Input(self.template, split_name(name)[1], run.fields))
+        end = part.start + part.row.extent if part.row.part else None
+        source = Input(self.template, split_name(name)[1], run.fields, part.start, end)
+        self.writer = pair.chosen.writer(self.sink, source)
         self.empty = True
 
     def take(self, entry: Entry) -> Iterator[str]:
