@@ -687,6 +687,45 @@ def test_a_rehearsal_writes_nothing_but_the_summary(work: Path) -> None:
     assert (summary["documents"], summary["rules"]["t/share-line"]) == (2, {"hits": 1, "removed": 6})
 
 
+@POSIX
+@pytest.mark.parametrize("more", [["-o", "out"], ["--dry-run"]])
+def test_a_summary_overwrites_nothing_that_is_read(work: Path, more: list[str]) -> None:
+    os.link(work / "t.yaml", work / "same.yaml")
+    os.symlink("in", work / "link")
+    for path in ("in/a.txt", "in/new.json", "link/b.txt", "t.yaml", "same.yaml", *(["out"] if "-o" in more else [])):
+        code, _, err = call("run", "in", *more, "--config", "t.yaml", "--summary", path, cwd=work)
+        assert (code, f"--summary: {path} is " in err, (work / "out").exists()) == (2, True, False), err
+    assert (work / "in" / "a.txt").read_bytes() == DIRTY.encode()
+    assert (work / "t.yaml").read_text() == PACK
+
+
+@LINUX
+def test_a_summary_that_cannot_be_written_hides_nothing(work: Path) -> None:
+    (work / "in" / "bad.txt").write_bytes(b"\xff")
+    code, _, err = call(*RUN, "--summary", "/dev/full", "-q", cwd=work)
+    assert (code, "bad.txt: undecodable: " in err) == (1, True)
+    assert err.endswith("Error: /dev/full: No space left on device\n")
+    assert call("verify", "out", cwd=work)[0] == 0
+
+
+@LINUX
+def test_a_full_disk_is_told_with_the_output(work: Path) -> None:
+    (work / "in" / "c.txt").write_bytes(b"He left.\n" * 40_000)
+    limited = shlex.join([*COMMAND, *RUN, "-q"])
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 100; {limited}"],
+        cwd=work,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    told = "out is not finished; the same command goes on with it\nError: out: File too large\n"
+    assert (done.returncode, done.stderr) == (1, told)
+    assert call(*RUN, "-q", cwd=work)[0] == 0
+    assert call("verify", "out", "in", cwd=work)[0] == 0
+
+
 @pytest.mark.parametrize("more", [["--dry-run"], ["--sample", "1"]])
 def test_a_rehearsal_refuses_the_outputs_that_the_run_would(work: Path, more: list[str]) -> None:
     (work / "full").mkdir()

@@ -103,6 +103,7 @@ def run(
       zcat a.jsonl.gz | cleaner run - --format jsonl > clean.jsonl
     """  # noqa: D301 - click needs the control character
     from cleaner.corpus import batch
+    from cleaner.corpus.journal import is_begun
     from cleaner.engine import Cleaner
 
     piped = "-" in inputs
@@ -113,6 +114,7 @@ def run(
     check_folder("--summary", summary)
     if not piped and out is None and not dry_run and not sample:
         raise click.UsageError("Missing option '-o' / '--output'.")
+    check_summary(summary, inputs, out, config)
     options = batch.Options(fields, language, quarantine=quarantine)
     check_one_source(config, packs)
     if config:
@@ -137,19 +139,20 @@ def run(
                 done = batch.run(
                     cleaner, inputs, out, on_progress, options=options, jobs=jobs, on_note=note, profile=profile
                 )
-            except KeyboardInterrupt:
-                click.echo(f"{shown(out)} is not finished; the same command goes on with it", err=True)
+            except (KeyboardInterrupt, OSError) as error:
+                if is_begun(out):
+                    click.echo(f"{shown(out)} is not finished; the same command goes on with it", err=True)
+                if isinstance(error, OSError) and error.errno and not error.filename:
+                    raise OSError(error.errno, error.strerror, out) from None  # what writes does not know where
                 raise
-    if summary is not None:
-        import json
-
-        content = json.dumps(done.as_json(), indent=1)
-        with open(summary, "w", encoding="utf-8") as handle:
-            handle.write(content + "\n")
-    print_outcome(done, fields, quiet=quiet)
-    if profile:
-        print_profile(done)
-    print_textless(done, fields)
+    try:
+        if summary is not None:
+            write_summary(done, summary)
+    finally:  # what went wrong must be told, whatever becomes of the summary
+        print_outcome(done, fields, quiet=quiet)
+        if profile:
+            print_profile(done)
+        print_textless(done, fields)
     return 1 if done.errors or not has_text(done) else 0
 
 
@@ -166,6 +169,36 @@ def clean_pipe(cleaner: Cleaner, kind: str | None, options: Options) -> int:
         click.echo(no_text(options.fields), err=True)
         return 1
     return 1 if done.failed else 0
+
+
+def check_summary(summary: str | None, inputs: Sequence[str], out: str | None, config: str | None) -> None:
+    """Raise `click.UsageError` where the summary would overwrite what is read, or stand where only the run writes."""
+    import os
+
+    if summary is None:
+        return
+    path = os.path.realpath(summary)
+    for other in (*inputs, out, config):
+        if other is None or "://" in other:
+            continue
+        place = os.path.realpath(other)
+        if path == place or path.startswith(os.path.join(place, "")):
+            where = "is" if path == place else "is in"
+            raise click.UsageError(f"--summary: {shown(summary)} {where} {shown(other)}; choose another place.")
+        if os.path.exists(path) and os.path.exists(place) and os.path.samefile(path, place):
+            raise click.UsageError(f"--summary: {shown(summary)} is {shown(other)}; choose another place.")
+
+
+def write_summary(done: Summary, path: str) -> None:
+    """Write a summary as JSON. Raises `OSError`, with the path."""
+    import json
+
+    content = json.dumps(done.as_json(), indent=1)
+    try:
+        with open(path, "w", encoding="utf-8") as handle:
+            handle.write(content + "\n")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
 
 
 def print_outcome(done: Summary, fields: Fields, *, quiet: bool) -> None:

@@ -45,6 +45,7 @@ __all__ = [
     "check",
     "codec_of",
     "finish",
+    "is_begun",
     "lock",
     "part_path",
     "read_run",

@@ -41,6 +41,8 @@ def error_message(error: Exception) -> str:
     """Return an error of the system without its number: ``out/part.jsonl.zst: No such file or directory``."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     return str(error)
 
 
