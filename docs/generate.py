@@ -10,22 +10,14 @@ from typing import Any
 from cleaner.repair import OPERATIONS, operation_schemas
 from cleaner.rules import Example, Rule, pack_files
 from cleaner.rules.evidence import evidence_of, evidence_text
+from cleaner.rules.keys import Key
 from cleaner.rules.layers import PACK_KEYS, resolve
 from cleaner.rules.lint import WARNINGS
 from cleaner.rules.model import Phrase, inner_tests
 from cleaner.rules.overrides import SITE_KEYS
-from cleaner.rules.parse import (
-    CASE,
-    DUPLICATE_KEYS,
-    EXAMPLE_KEYS,
-    FOR_KEYS,
-    NEARBY_KEYS,
-    RULE_KEYS,
-    RUN_KEYS,
-    TESTS,
-    Key,
-)
+from cleaner.rules.parse import EXAMPLE_KEYS, FOR_KEYS, RULE_KEYS, RUN_KEYS
 from cleaner.rules.schema import KINDS, json_schema
+from cleaner.rules.tests import CASE, DUPLICATE_KEYS, NEARBY_KEYS, TESTS
 from docs.blocks import DOCUMENTS, ROOT, rewritten
 
 NOTE = "<!-- Written by `make docs`: change the code or the packs, not this file. -->"

@@ -24,8 +24,8 @@ from cleaner.matching.units import Units, document_unit, line_units, paragraph_u
 from cleaner.rules import load_text, model
 from cleaner.rules.clues import scan_of
 from cleaner.rules.model import Phrase, Range, Run
-from cleaner.rules.parse import TESTS
 from cleaner.rules.problems import Place
+from cleaner.rules.tests import TESTS
 from cleaner.text import Lines
 
 CASES: dict[str, list[dict[str, Any]]] = yaml.safe_load(

@@ -14,8 +14,9 @@ import yaml
 from cleaner.rules import Configuration, Rule, RuleError, load, load_file, load_text, pack_files
 from cleaner.rules.layers import PACK_KEYS, resolve_text
 from cleaner.rules.packs import LARGEST_FILE_BYTES
-from cleaner.rules.parse import RULE_KEYS, TESTS
+from cleaner.rules.parse import RULE_KEYS
 from cleaner.rules.problems import Place, Problem, nearest
+from cleaner.rules.tests import TESTS
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "cases" / "broken_packs.yaml").read_text("utf-8"))
 HEAD = "pack: p\nversion: 1.0.0\nabout: A pack\n"

@@ -14,7 +14,8 @@ import yaml
 
 from cleaner.rules import RuleError, load_text, pack_files
 from cleaner.rules.layers import PACK_KEYS
-from cleaner.rules.parse import EXAMPLE_KEYS, FOR_KEYS, RULE_KEYS, RUN_KEYS, TESTS
+from cleaner.rules.parse import EXAMPLE_KEYS, FOR_KEYS, RULE_KEYS, RUN_KEYS
+from cleaner.rules.tests import TESTS
 
 ROUNDS = 20  # tests of each kind
 EXCERPTS = 498  # changed excerpts in each

@@ -13,19 +13,11 @@ from jsonschema import Draft202012Validator
 from cleaner import Cleaner
 from cleaner.repair import OPERATIONS, operation_schemas
 from cleaner.rules import RuleError, load_text, pack_files
+from cleaner.rules.keys import Key
 from cleaner.rules.layers import PACK_KEYS
-from cleaner.rules.parse import (
-    CASE,
-    DUPLICATE_KEYS,
-    EXAMPLE_KEYS,
-    FOR_KEYS,
-    NEARBY_KEYS,
-    RULE_KEYS,
-    RUN_KEYS,
-    TESTS,
-    Key,
-)
+from cleaner.rules.parse import EXAMPLE_KEYS, FOR_KEYS, RULE_KEYS, RUN_KEYS
 from cleaner.rules.schema import KINDS, json_schema
+from cleaner.rules.tests import CASE, DUPLICATE_KEYS, NEARBY_KEYS, TESTS
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = json_schema(operation_schemas())

@@ -86,7 +86,7 @@ def is_shipped(file: str) -> bool:
 
 def _name_lines(name: str, node: Node) -> Iterator[str]:
     """Yield, as comments, what a name stands for: a test, or phrases by language."""
-    from cleaner.rules.parse import looks_like_phrases
+    from cleaner.rules.tests import looks_like_phrases
 
     if not looks_like_phrases(node):
         yield f"# ${name}: {_flow(node)}  ({_at(node.place)})"

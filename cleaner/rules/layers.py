@@ -14,24 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cleaner.rules.carry import digest_of
+from cleaner.rules.keys import Key, ref
 from cleaner.rules.model import RISKS, Configuration, Pack, Rule, Test
+from cleaner.rules.names import Names, Reading
 from cleaner.rules.nodes import Node, Problems, read_nodes
 from cleaner.rules.overrides import for_sites, override, selected
 from cleaner.rules.packs import LARGEST_FILE_BYTES, pack_files
-from cleaner.rules.parse import (
-    IDENTIFIER,
-    Key,
-    Names,
-    Reading,
-    check_name,
-    parse_rule,
-    parse_test,
-    read_choice,
-    read_share,
-    read_word,
-    ref,
-)
+from cleaner.rules.parse import IDENTIFIER, parse_rule
 from cleaner.rules.problems import Place, Problem, RuleError, nearest
+from cleaner.rules.scalars import read_choice, read_share, read_word
+from cleaner.rules.tests import check_name, parse_test
 
 __all__ = [
     "DEFAULT_GUARD",

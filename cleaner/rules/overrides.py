@@ -7,9 +7,12 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from cleaner.rules.model import Rule
+from cleaner.rules.names import Names, Reading
 from cleaner.rules.nodes import Node, Problems
-from cleaner.rules.parse import HOST, Names, Reading, looks_like_phrases, parse_rule, read_word
+from cleaner.rules.parse import HOST, parse_rule
 from cleaner.rules.problems import nearest
+from cleaner.rules.scalars import read_word
+from cleaner.rules.tests import looks_like_phrases
 from cleaner.text import plain_host
 
 __all__ = ["SITE_KEYS", "for_sites", "override", "selected"]

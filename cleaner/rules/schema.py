@@ -11,30 +11,31 @@ from typing import Any
 
 import yaml
 
+from cleaner.rules.keys import Key, ref
 from cleaner.rules.layers import DEFINED, PACK_KEYS, VERSION
 from cleaner.rules.model import TEXT_TESTS
 from cleaner.rules.overrides import SITE_KEYS
 from cleaner.rules.parse import (
-    CASE,
-    DUPLICATE_KEYS,
     EXAMPLE_KEYS,
     FOR_KEYS,
     HOST,
     IDENTIFIER,
-    LANGUAGE,
     LARGEST_EXAMPLE,
     LARGEST_GAP,
+    RULE_KEYS,
+    RUN_KEYS,
+)
+from cleaner.rules.patterns import LONGEST_PATTERN
+from cleaner.rules.tests import (
+    CASE,
+    DUPLICATE_KEYS,
+    LANGUAGE,
     LARGEST_NUMBER,
     LONGEST_PASSAGE,
     LONGEST_PHRASE,
     NEARBY_KEYS,
-    RULE_KEYS,
-    RUN_KEYS,
     TESTS,
-    Key,
-    ref,
 )
-from cleaner.rules.patterns import LONGEST_PATTERN
 
 __all__ = ["KINDS", "json_schema"]
 
