@@ -66,20 +66,18 @@ def minimal(start: int, before: str, after: str) -> tuple[int, str, str]:
     >>> minimal(10, "US -backed", "US-backed")
     (12, ' ', '')
     """
-    shortest = min(len(before), len(after))
-    head = _common_prefix(before, after, shortest)
-    tail = _common_prefix(
-        before[: head - 1 if head else None : -1], after[: head - 1 if head else None : -1], shortest - head
-    )
-    return start + head, before[head : len(before) - tail], after[head : len(after) - tail]
+    head = _common_prefix(before, after)
+    before, after = before[head:], after[head:]
+    tail = _common_prefix(before[::-1], after[::-1])
+    return start + head, before[: len(before) - tail], after[: len(after) - tail]
 
 
-def _common_prefix(left: str, right: str, longest: int) -> int:
-    """Return how many leading characters two strings share, at most `longest`.
+def _common_prefix(left: str, right: str) -> int:
+    """Return how many leading characters two strings share.
 
     Halving the stretch keeps the comparison in C: equal megabytes cost no loop over characters.
     """
-    low, high = 0, min(longest, len(left), len(right))
+    low, high = 0, min(len(left), len(right))
     if left[:high] == right[:high]:
         return high
     while low < high:

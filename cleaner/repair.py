@@ -676,7 +676,7 @@ def _find_blank_lines(lines: Lines, options: BlankLinesOptions) -> list[Replacem
             keep = 0
         elif any(_indented(texts[beside]) for beside in (first - 1, last) if 0 <= beside < len(texts)):
             keep = last - first
-        if keep < last - first < len(texts):
+        if keep < last - first:
             evidence = {"blank_lines": last - first, "kept": keep}
             changes.append(Replacement(starts[first + keep], starts[last], "", evidence))
         first = last + 1

@@ -72,7 +72,7 @@ def carry_out(work: Work, phase: Phase, wishes: list[Wish]) -> list[Wish]:
     work.edits = compose(work.original, work.edits, edits)
     spliced = splice(text, ((edit.start, edit.end, edit.after) for edit in edits))
     # Where whole lines went and nothing else, what the others hit is known.
-    only_lines = all(wish.lines is not None and wish.rule.rule.action == "drop" for wish in chosen)
+    only_lines = all(wish.lines is not None for wish in chosen)
     hits: dict[Kind, Hits] = {}
     if only_lines and "line" in work.snapshot.hits:
         hits["line"] = work.snapshot.hits["line"]
@@ -181,7 +181,7 @@ def _within_budgets(work: Work, wishes: list[Wish]) -> list[Wish]:
 def _stretches(chosen: Sequence[Wish], text: str, snapshot: Snapshot) -> list[tuple[int, int, str]]:
     """Return what each wish replaces, whole lines with their line ends and with the blank lines that close up."""
     stretches = [(wish.start, wish.end, wish.after) for wish in chosen]
-    whole = [place for place, wish in enumerate(chosen) if wish.lines is not None and wish.rule.rule.action == "drop"]
+    whole = [place for place, wish in enumerate(chosen) if wish.lines is not None]
     if not whole:
         return stretches
     lines = snapshot.units("line").lines
@@ -220,7 +220,7 @@ def _close_up(lines: Lines, filled: Sequence[int], first: int, last: int, length
     blanks_before, blanks_after = first - previous - 1, following - last - 1
     start, end = lines.starts[first], lines.starts[last + 1]
     if following == len(lines.texts):
-        if last + 1 == len(lines.texts) and lines.end(last) == length:
+        if lines.end(last) == length:
             return lines.end(previous), length  # no final line end: the one before goes instead
         return lines.starts[previous + 1], end
     if previous < 0:
