@@ -4,6 +4,7 @@ import operator
 import re
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -348,6 +349,26 @@ def test_what_was_not_decoded_is_restored_as_it_is() -> None:
         "the clean file and the edits do not give the original",
         "the clean file was changed: its SHA-256 is another, from line 3 on (byte 9)",
     ]
+
+
+def test_what_was_not_decoded_has_not_changed() -> None:
+    flag = FlagRow("undecodable", None, "not UTF-8 at byte 1", True)
+    row = unchanged_rows("a.txt", "in/a.txt", b"a\xff\n", None, flag).document
+    edited = decode_row(audit("a.txt", result("a", Edit(0, 1, "a", "", (SHARE,)))).splitlines(keepends=True)[0])
+    assert isinstance(edited, EditRow)
+    for entry in (
+        Entry("a.txt", row, (edited,), ()),
+        Entry("a.txt", msgspec.structs.replace(row, original_sha256="0" * 64), (), ()),
+    ):
+        assert "it could not be decoded, and yet it was changed" in verify_document(entry, b"a\xff\n")
+
+
+def test_a_damaged_header_is_told_apart() -> None:
+    header = encode_row(RunRow("cleaner", "1.2.3", "15.0.0", {"re2": None}, (), "ab", {"jobs": 1}))
+    entries = list(read([header.replace(b"1.2.3", b"1.2.4"), *audit("a.txt", EXAMPLE).splitlines(keepends=True)]))
+    damage = "the header: the row was changed: its check does not match (row 1 of the audit)"
+    assert entries[0] == Entry("", None, (), (damage,))
+    assert entries[1:] == [only_entry(audit("a.txt", EXAMPLE))]
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"{}\n", b'{"type":"run"}\n', b"[]\n", b"\xff\xfe\n"])

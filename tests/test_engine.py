@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from cleaner import Cleaner, Result, RuleError
 from cleaner.edits import apply, check
 from cleaner.engine import Laps, Phase
-from cleaner.rules import Configuration, load_text
+from cleaner.rules import Configuration, load, load_text
 from cleaner.rules.examples import alone
 from cleaner.rules.layers import resolve
 
@@ -148,6 +148,14 @@ def test_offsets_map_both_ways() -> None:
 def test_packs_are_named_one_by_one() -> None:
     with pytest.raises(TypeError, match=r"as in Cleaner\('news', 'legal'\), not by \['news'\]"):
         Cleaner(["news"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"as in load\(\['news'\]\), not by 'news'"):
+        load("news")
+
+
+def test_rules_are_written_in_text() -> None:
+    wrong: Any = b"rules: []"
+    with pytest.raises(TypeError, match="text must be str, not bytes"):
+        Cleaner.from_text(wrong)
 
 
 def test_a_configuration_is_given_as_text() -> None:

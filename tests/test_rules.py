@@ -626,3 +626,13 @@ def test_a_site_has_rules_of_its_own() -> None:
         ("risky", ("example.com",), ()),
     ]
     assert icons[0].risk != "risky"
+
+
+def test_a_later_layer_changes_the_rules_of_a_site_anew(tmp_path: Path) -> None:
+    below = tmp_path / "below.yaml"
+    below.write_text(f"pack: below\nversion: 1.0.0\nabout: Below\n{SITES}", encoding="utf-8")
+    again = "sites: {example.com: {override: {social/network-icon: {risk: safe}}}}"
+    rules = load_text(f"extends: {below}\n{again}").rules
+    icons = [(rule.risk, rule.sites) for rule in rules if rule.name == "social/network-icon"]
+    assert icons[1:] == [("safe", ("example.com",))]
+    assert icons[0][1] == ()

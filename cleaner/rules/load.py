@@ -20,11 +20,13 @@ __all__ = ["load", "load_file", "load_text"]
 def load(names: Sequence[str]) -> Configuration:
     """Return the configuration that the named packs make together, in this order, without the rules' examples.
 
-    Raises `RuleError` with every problem found.
+    Raises `RuleError` with every problem found, `TypeError` for one name that is not in a sequence.
 
     >>> load(["core"]).packs[0].name
     'core'
     """
+    if isinstance(names, str):  # a sequence, too: each of its letters would be a name
+        raise TypeError(f"packs are named by a sequence of str, as in load([{names!r}]), not by {names!r}")
 
     def resolved() -> Resolved:
         from cleaner.rules.layers import resolve
@@ -55,6 +57,8 @@ def load_text(text: str, file: str = "<text>") -> Configuration:
 
     Paths in it are taken from the working directory. Raises `RuleError` with every problem found.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be str, not {type(text).__name__}")
     from cleaner.rules.layers import resolve_text
 
     return without_examples(resolve_text(text, file).configuration)
