@@ -85,6 +85,24 @@ def test_earned_risk(right: int, wrong: int, risk: str | None) -> None:
     assert earned_risk(right, right + wrong) == risk
 
 
+@pytest.mark.parametrize(
+    ("clean", "left"),
+    [
+        ("a b c d x\ne f g h y", 8),  # of each piece four words in five are the line's
+        ("a b c x\nd e f y\ng h i z", None),  # three in four
+        ("a b c d\ne f g h", 8),  # all of them, and of the line two words in three
+        ("a b c d\ne f g", None),  # of the line seven in twelve
+    ],
+)
+def test_a_line_in_pieces(clean: str, left: int | None) -> None:
+    assert surviving(["a b c d e f g h i j k l"], clean) == [left]
+
+
+@pytest.mark.parametrize(("clean", "left"), [("a b c", 3), ("a b x y", None)])
+def test_a_line_of_which_three_words_in_five_are_left(clean: str, left: int | None) -> None:
+    assert surviving(["a b c d e"], clean) == [left]
+
+
 @given(st.lists(st.text("abc .x", min_size=1).filter(str.strip), unique_by=lambda line: tuple(words_of(line))))
 def test_what_is_not_touched_survives(lines: list[str]) -> None:
     counts = [len(words_of(line)) for line in lines]
