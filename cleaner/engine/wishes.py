@@ -63,7 +63,7 @@ def _span_wishes(compiled: CompiledRule, units: Units, hits: Mapping[int, Eviden
         for span in compiled.spans(units, index) if compiled.spans is not None else ():
             if span.start < span.end:
                 start = units.starts[index]
-                after = expand(compiled.rule.template or "", span.match) if compiled.rule.action == "replace" else ""
+                after = expand(compiled.rule.template or "", span.match)  # what is dropped has no template
                 wishes.append(
                     Wish(start + span.start, start + span.end, after, compiled, {**evidence, **span.evidence})
                 )

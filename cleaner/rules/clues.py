@@ -95,21 +95,13 @@ def found_by(test: Test | None) -> Duplicate | Literal["wrapped"] | None:
         case "use":
             return found_by(test.value)
         case "all":
-            known = [kind for part in test.value if (kind := found_by(part)) is not None]
-            return max(known, key=_narrowness, default=None)
+            return next(filter(None, map(found_by, test.value)), None)
         case "any":
             kinds = set(map(found_by, test.value))
             if len(kinds) == 1:
                 return kinds.pop()
             return None if kinds & {None, "wrapped"} else Duplicate("earlier")  # which all that repeat do
     return None
-
-
-def _narrowness(wanted: Duplicate | Literal["wrapped"]) -> int:
-    """Order what finds units by how many there are: passages are rare, and all other duplicates equal an earlier one."""
-    if wanted == "wrapped":
-        return 0
-    return 3 if wanted.passage is not None else 2 if wanted.of == "previous" else 1
 
 
 def widened(test: Test) -> str | None:
