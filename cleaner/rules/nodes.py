@@ -210,7 +210,8 @@ def _compose(text: str, file: str, problems: Problems) -> Node | None:
         if isinstance(event, yaml.AliasEvent):
             problems.add(
                 place,
-                f"alias `*{str(event.anchor)[:60]}`: packs have no anchors and aliases; write the value out or `define` it, or put it in quotes",
+                f"alias `*{str(event.anchor)[:60]}`: packs have no anchors and aliases; "
+                "write the value out or `define` it, or put it in quotes",
             )
             node = Node("scalar", place, text="", tag="alias")
         elif isinstance(event, yaml.NodeEvent):
