@@ -72,16 +72,16 @@ def explain(cleaner: Cleaner, text: str, *, url: str | None = None, language: st
     """
     result = cleaner(text, url=url, language=language)
     steps = cleaner.trace(text, url=url, language=language)
-    return Explanation(result, tuple(steps), len(cleaner.configuration.rules))
+    return Explanation(result, tuple(steps), tuple(rule.name for rule in cleaner.configuration.rules))
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A document, cleaned, and every phase as it went; `rules` is the number of all rules that are on."""
+    """A document, cleaned, and every phase as it went; `rules` are the full names of all rules that are on."""
 
     result: Result
     steps: tuple[Step, ...]
-    rules: int
+    rules: tuple[str, ...]
 
     @cached_property
     def lines(self) -> Lines:
@@ -105,9 +105,10 @@ class Explanation:
         return touched
 
     @property
-    def elsewhere(self) -> int:
-        """How many rules are for other languages or sites than this document is known to have."""
-        return self.rules - len({one.rule.name for step in self.steps for one in step.rules})
+    def elsewhere(self) -> tuple[str, ...]:
+        """The full names of the rules that are for other languages or sites than this document is known to have."""
+        asked = {one.rule.name for step in self.steps for one in step.rules}
+        return tuple(dict.fromkeys(name for name in self.rules if name not in asked))
 
     @property
     def taken_back(self) -> bool:

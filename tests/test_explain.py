@@ -381,9 +381,9 @@ def test_wrapping_is_told(line: int, detail: str) -> None:
     assert found.detail == detail
 
 
-def test_rules_for_other_languages_are_counted() -> None:
-    assert explain(CLEANER, "Teilen").elsewhere == 1
-    assert explain(CLEANER, "Teilen", language="de").elsewhere == 0
+def test_rules_for_other_languages_are_named() -> None:
+    assert explain(CLEANER, "Teilen").elsewhere == ("t/german",)
+    assert explain(CLEANER, "Teilen", language="de").elsewhere == ()
 
 
 def test_a_rule_has_one_verdict_however_many_turns_it_had() -> None:
@@ -392,7 +392,7 @@ def test_a_rule_has_one_verdict_however_many_turns_it_had() -> None:
     for line in range(1, 7):
         names = [one.rule.name for one in explanation.verdicts(line)]
         assert len(names) == len(set(names))
-        assert len(names) + explanation.unseen(line) + explanation.elsewhere == explanation.rules
+        assert len(names) + explanation.unseen(line) + len(explanation.elsewhere) == len(explanation.rules)
     assert explanation.fate(5).rules == ("t/closing",)
 
 
@@ -467,7 +467,7 @@ def test_explain_a_line_that_goes() -> None:
             t/short       failed   last: 60% fails: it is line 2 of 6 with text (held: words: ..2, full_stop: false)
             2 other rules failed at the first test (--all shows them)
             3 rules would have come later and never saw it
-        1 rule stood aside: for a language (see --language) or site that this is not known to be of
+        1 rule stood aside: for a language (see --language) or site that this is not known to be of: t/german
         """)
     assert (done.exit_code, done.stderr) == (0, "")
 
@@ -478,6 +478,17 @@ def test_explain_a_line_that_stays() -> None:
     assert lines[:2] == ["a.txt:1: He left.", "  stays"]
     assert "    t/related     failed  is: 'read next' fails" in lines
     assert sum(" failed " in line for line in lines) == 7
+
+
+def test_many_rules_that_stand_aside_are_named_when_asked() -> None:
+    german = "".join(
+        f"- {{id: g{n}, about: X, for: {{language: de}}, match: {{is: teilen}}, examples: [{{drop: teilen}}, {{keep: b}}]}}\n"
+        for n in range(4)
+    )
+    Path("t.yaml").write_text(f"rules:\n{german}", encoding="utf-8")
+    told = "4 rules stood aside: for a language (see --language) or site that this is not known to be of"
+    assert call("a.txt:1").stdout.splitlines()[-1] == f"{told} (--all names them)"
+    assert call("a.txt:1", "--all").stdout.splitlines()[-1] == f"{told}: local/g0, local/g1, local/g2, local/g3"
 
 
 def test_explain_a_file() -> None:
@@ -492,7 +503,7 @@ def test_explain_a_file() -> None:
         === 1 of 7 lines of a.txt would change
             rule          lines
             t/share-line      1
-        1 rule stood aside: for a language (see --language) or site that this is not known to be of
+        1 rule stood aside: for a language (see --language) or site that this is not known to be of: t/german
         """)
 
 

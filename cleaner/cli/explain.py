@@ -41,7 +41,12 @@ _LONGEST_LINE = 100  # characters
 @click.argument("target", metavar="FILE[#ID][:LINE]", type=click.Path())
 @rules_options
 @field_options
-@click.option("--all", "every", is_flag=True, help="Show the rules, too, that failed at their first test.")
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Show the rules, too, that failed at their first test, and name all that stood aside.",
+)
 @color_option
 @click.option("--no-pager", is_flag=True, help="Print straight to the terminal.")
 def explain(
@@ -159,10 +164,10 @@ def file_report(name: str, explanation: Explanation, every: bool, plain: bool) -
             for rule, count in sorted(rules.items(), key=lambda item: (-item[1], item[0]))
         ]
         yield from aligned([("    rule", "lines"), *rows], right=(1,))
-    yield from notes_on(explanation, plain)
+    yield from notes_on(explanation, every, plain)
 
 
-def notes_on(explanation: Explanation, plain: bool) -> Iterator[str]:
+def notes_on(explanation: Explanation, every: bool, plain: bool) -> Iterator[str]:
     """Yield what holds for the whole document: flags, and rules that stood aside."""
     for flag in explanation.result.flags:
         name = f"{flag.name} ({flag.rule})" if flag.rule and flag.rule != flag.name else flag.name
@@ -170,10 +175,15 @@ def notes_on(explanation: Explanation, plain: bool) -> Iterator[str]:
     if explanation.taken_back:
         yield "The guard took every removal back; without it, the rules would have done what is shown here."
     if explanation.elsewhere:
-        rules = "1 rule stood" if explanation.elsewhere == 1 else f"{explanation.elsewhere:,} rules stood"
-        yield f"{rules} aside: for a language (see --language) or site that this is not known to be of"
+        count = len(explanation.elsewhere)
+        few = every or count <= _FEW
+        yield (
+            f"{plural(count, 'rule')} stood aside: for a language (see --language) or site that this is not known to be of"
+            + (f": {shown(', '.join(explanation.elsewhere))}" if few else " (--all names them)")
+        )
 
 
+_FEW = 3  # rules that are named without --all
 _WORDS = {
     "kept": "protects",
     "lost": "lost",
@@ -215,7 +225,7 @@ def line_report(
     if unseen:
         yield f"    {plural(unseen, 'rule')} would have come later and never saw it"
     if notes:
-        yield from notes_on(explanation, plain)
+        yield from notes_on(explanation, every, plain)
 
 
 def word_for(verdict: Verdict) -> str:
