@@ -149,7 +149,7 @@ def test_check_tells_of_an_override_where_it_stands() -> None:
     )
     told = call("rules", "check", "far.yaml").stdout.splitlines()
     assert [line.split(": ")[0] + " " + line.split()[-1] for line in told[:-1:3]] == [
-        "base.yaml:27:11 [unproven-condition]",
+        "base.yaml:26:11 [unproven-condition]",
         "far.yaml:3:29 [unproven-condition]",
         "far.yaml:3:29 [unproven-condition]",
         "far.yaml:4:16 [unproven-condition]",
