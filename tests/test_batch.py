@@ -189,6 +189,39 @@ def test_verify_sees_every_byte(quiet: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_verify_sees_what_stands_beside_the_clean_files(quiet: Path, tmp_path: Path) -> None:
+    """Each file of what was rejected or set apart, and Parquet that was put together, with its size unchanged."""
+    (tmp_path / "in").mkdir()
+    for name in ("sub/other.jsonl", "packed.jsonl.gz", "rows.parquet"):
+        shutil.copy(quiet / "in" / name, tmp_path / "in")
+    (tmp_path / "in" / "a.txt").write_bytes(b"\xff\n")
+    out, cleaner = tmp_path / "out", Cleaner.from_text(PACK)
+    options = batch.Options(task_bytes=60_000, quarantine=True)
+    batch.run(cleaner, [str(tmp_path / "in")], str(out), options=options, jobs=0)
+    assert batch.verify(str(out), jobs=0) == []
+    assert "rows.parquet" in read_run(str(out)).joins
+    beside = sorted((*(out / "_audit" / "rejected").iterdir(), *(out / "_quarantine").iterdir(), out / "rows.parquet"))
+    assert len(beside) == 6
+    for path in beside:
+        before = path.read_bytes()
+        path.write_bytes(
+            before[:-6] + bytes([before[-6] ^ 1]) + before[-5:] if len(before) > 6 else b"\0" * len(before)
+        )
+        problems = batch.verify(str(out), jobs=0)
+        assert problems
+        assert any(problem.startswith(f"{path.relative_to(out)}: ") for problem in problems), problems
+        batch.restore(str(out), str(tmp_path / "back"), jobs=0)
+        shutil.rmtree(tmp_path / "back")
+        path.write_bytes(before)
+    assert batch.verify(str(out), jobs=0) == []
+    (rejected, *_) = (out / "_audit" / "rejected").iterdir()
+    rejected.unlink()
+    assert len(batch.verify(str(out), jobs=0)) == 1
+    batch.run(cleaner, [str(tmp_path / "in")], str(out), options=options, jobs=0)
+    assert batch.verify(str(out), jobs=0) == []
+    assert rejected.exists()
+
+
 def test_verify_and_restore_name_a_part_of_the_audit_that_is_gone(quiet: Path, tmp_path: Path) -> None:
     out = own_copy(quiet, tmp_path, "quiet") / "quiet"
     part = sorted((out / "_audit").glob("part-*"))[0]

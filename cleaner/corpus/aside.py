@@ -6,7 +6,8 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from cleaner.corpus.files import AUDIT_FOLDER, Source, path_of
 from cleaner.corpus.formats import Format
@@ -41,12 +42,12 @@ class Aside:
                 self.writer.put(self.head, None)
         self.writer.put(record, None)
 
-    def close(self) -> int:
-        """Return the size of the file, -1 if there is none."""
+    def close(self) -> tuple[int, str]:
+        """Return the size of the file and its digest, -1 and nothing if there is none."""
         if self.writer is None or self.sink is None:
-            return -1
+            return -1, ""
         self.writer.close()
-        return self.sink.size
+        return self.sink.size, self.sink.sha256.hexdigest()
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class Rejected:
     name: str
     start: int
     begun: bool = False
+    sha256: Any = field(default_factory=hashlib.sha256)
 
     @property
     def path(self) -> str:
@@ -89,7 +91,14 @@ class Rejected:
         # It is begun anew by whoever does the task again.
         with open(self.path, "ab" if self.begun else "wb") as handle:
             self.begun = True
-            handle.writelines(parts)
+            for part in parts:
+                self.sha256.update(part)
+                handle.write(part)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the file, empty if there is none."""
+        return self.sha256.hexdigest() if self.begun else ""
 
     def close(self) -> None:
         """Remove what an earlier run left there, if nothing is bad any more."""

@@ -35,6 +35,7 @@ from cleaner.corpus.files import (
 from cleaner.corpus.formats import FORMATS, check_packages, lacks_text
 from cleaner.corpus.journal import (
     FailureRow,
+    FileRow,
     JoinRow,
     Journal,
     TaskRow,
@@ -54,7 +55,7 @@ from cleaner.corpus.plan import Cut, Options, Task, cut, is_surveyed
 from cleaner.corpus.pool import Context, Job, Lost, available, run_jobs
 from cleaner.corpus.proof import FinishedRun, Part, audit_rows, pairs, restored_part
 from cleaner.corpus.records import Fields, Input, Record
-from cleaner.corpus.store import is_remote, remove, remove_folder, size_of, write_whole
+from cleaner.corpus.store import exists, is_remote, remove, remove_folder, sha256_of, size_of, write_whole
 from cleaner.corpus.streams import InputError, open_sink, split_name
 from cleaner.corpus.work import KNOWN, Done, clean_record, lost_task, unread_row
 
@@ -423,7 +424,7 @@ def _reusable(
     rows = {}
     for task in tasks:
         row = old.tasks.get(task.key)
-        if row is None or _is_unread(row):
+        if row is None or _is_unread(row) or not _has_rejected(out, row):
             continue
         audit = part_path(out, numbers[row.key], codec_of(old)) if finished else task_path(out, f"{row.key}.audit")
         if size_of(audit) != row.audit_bytes:
@@ -451,6 +452,11 @@ def _reusable(
 def _is_unread(row: TaskRow) -> bool:
     """Say whether the system could not read some of what a task has: it may be able to now."""
     return any(file.written < 0 for file in row.files) or "unreadable" in row.flags
+
+
+def _has_rejected(out: str, row: TaskRow) -> bool:
+    """Say whether what a task rejected is still there."""
+    return all(exists(Rejected(out, file.name, row.start).path) for file in row.files if file.rejected_sha256)
 
 
 def _has_parts(out: str, row: TaskRow) -> bool:
@@ -738,10 +744,12 @@ def restore(out: str, to: str, *, jobs: int | None = None) -> list[str]:
         for name, paths in by_file.items()
         if is_safe_name(name) and all(size_of(path) >= 0 for path in paths)
     )
-    for _ in run_jobs(context, last, min(workers, len(last))):
-        pass
+    apart = []
+    for job, result in run_jobs(context, last, min(workers, len(last))):
+        details = [result.detail] if isinstance(result, Lost) else result
+        apart += [_problem(job.about[0], f"its parts could not be put together: {detail}") for detail in details]
     remove_folder(path_of(to, ".parts"))
-    found = [problem for part in parts for problem in problems.get(part.row.key, [])]
+    found = [problem for part in parts for problem in problems.get(part.row.key, [])] + apart
     return list(dict.fromkeys([*missing, *found]))
 
 
@@ -783,23 +791,33 @@ def _file_problems(out: str, journal: Journal, sources: Mapping[str, str] | None
             if file.written >= 0:
                 known[file.name] = known.get(file.name, 0) + file.written
     sizes = known | {name: join.size for name, join in journal.joins.items()}
-    apart = {file.name: file.apart for row in journal.tasks.values() for file in row.files if file.apart >= 0}
-    apart |= {name: join.apart for name, join in journal.joins.items() if join.apart >= 0}
-    aside = {f"{QUARANTINE_FOLDER}/{name}": size for name, size in apart.items()}
+    rows: list[FileRow | JoinRow] = [file for row in journal.tasks.values() for file in row.files]
+    rows += journal.joins.values()
+    aside = {f"{QUARANTINE_FOLDER}/{row.name}": (row.apart, row.apart_sha256) for row in rows if row.apart >= 0}
     for path, name in walk(out):
         if isinstance(name, Skipped):
             problems.append(_problem(path, name.reason))
         elif name.startswith(f"{AUDIT_FOLDER}/"):
             continue
         elif name in aside:
-            size = aside.pop(name)
+            size, digest = aside.pop(name)
             if size_of(path) != size:
                 problems.append(_problem(name, f"the file has {size_of(path)} bytes, {size} were written"))
+            elif digest and sha256_of(path) != digest:
+                problems.append(_problem(name, "the file was changed"))
         elif name not in known:
             problems.append(_problem(name, "the audit has no row for this file"))
         elif name in journal.joins and size_of(path) != sizes[name]:
             problems.append(_problem(name, f"the clean file has {size_of(path)} bytes, {sizes[name]} were written"))
+        elif name in journal.joins and journal.joins[name].sha256 not in ("", sha256_of(path)):
+            problems.append(_problem(name, "the clean file was changed"))
     problems += [_problem(name, "the file of what was flagged is missing") for name in aside]
+    for row in journal.tasks.values():
+        for file in row.files:
+            rejected = Rejected(out, file.name, row.start).path
+            if file.rejected_sha256 and sha256_of(rejected) != file.rejected_sha256:
+                where = os.path.relpath(rejected, out)
+                problems.append(_problem(where, "what was rejected is missing or was changed"))
     for name in sources or ():
         if name not in known:
             problems.append(_problem(name, "the audit has no row for this original"))

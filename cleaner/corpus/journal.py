@@ -60,7 +60,8 @@ class FileRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_lik
     """A file of a task: its name, size and stamp as input, and the size of what was written (-1: nothing).
 
     `apart` is the size of its file in the quarantine (-1: nothing in it was flagged). `textless` says that it has
-    records, and none of them text.
+    records, and none of them text. `apart_sha256` is the digest of the file in the quarantine, `rejected_sha256` that of
+    what was rejected, empty where there is none, or it is in a bucket.
     """
 
     name: str
@@ -69,6 +70,8 @@ class FileRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_lik
     written: int
     apart: int = -1
     textless: bool = False
+    apart_sha256: str = ""
+    rejected_sha256: str = ""
 
 
 class FailureRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -116,12 +119,17 @@ class TaskRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 
 class JoinRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="join"):
-    """A file whose parts were put together, as in `FileRow`; `keys` are those of the tasks, as one."""
+    """A file whose parts were put together, as in `FileRow`; `keys` are those of the tasks, as one.
+
+    `sha256` is the digest of the file where it is more than its parts in a row, and else empty.
+    """
 
     name: str
     keys: str
     size: Count
     apart: int = -1
+    sha256: str = ""
+    apart_sha256: str = ""
 
 
 Row = RunRow | TaskRow | JoinRow

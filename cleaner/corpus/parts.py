@@ -12,16 +12,16 @@ from cleaner.corpus.files import path_of, quarantine_of
 from cleaner.corpus.formats import format_of
 from cleaner.corpus.journal import task_path
 from cleaner.corpus.records import Fields, Input
-from cleaner.corpus.store import is_remote, make_folder, move, open_read, remove, size_of, write_whole
+from cleaner.corpus.store import is_remote, make_folder, move, open_read, remove, sha256_of, size_of, write_whole
 from cleaner.corpus.streams import open_sink, split_name
 
 __all__ = ["join_parts", "put_together"]
 
 
-def join_parts(out: str, name: str, keys: Sequence[str], apart: Sequence[str]) -> tuple[int, int]:
+def join_parts(out: str, name: str, keys: Sequence[str], apart: Sequence[str]) -> tuple[int, int, str, str]:
     """Put the parts of a file together, and those of its flagged documents, which the tasks `apart` have.
 
-    Returns the sizes of both, -1 where nothing was flagged.
+    Returns the sizes of both, -1 where nothing was flagged, and their digests, empty where `JoinRow` needs none.
     """
     parts = [task_path(out, f"{key}.part") for key in keys]
     flagged = [task_path(out, f"{key}.apart") for key in apart]
@@ -31,10 +31,12 @@ def join_parts(out: str, name: str, keys: Sequence[str], apart: Sequence[str]) -
         _write_together(name, flagged, quarantine_of(out, name), head)
     else:
         remove(quarantine_of(out, name))
+    apart_sha256 = sha256_of(quarantine_of(out, name)) if flagged else ""
     size = put_together(name, parts, path_of(out, name))
     for path in flagged:
         remove(path)
-    return size, size_of(quarantine_of(out, name))
+    sha256 = sha256_of(path_of(out, name)) if format_of(name).unit == "groups" else ""
+    return size, size_of(quarantine_of(out, name)), sha256, apart_sha256
 
 
 def put_together(name: str, parts: Sequence[str], to: str) -> int:

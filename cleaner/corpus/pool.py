@@ -98,7 +98,11 @@ def _restore(context: Context, job: Job, mark: Mark) -> Any:
 
 
 def _put_together(context: Context, job: Job, mark: Mark) -> Any:
-    return put_together(*job.about)
+    try:
+        put_together(*job.about)
+    except ValueError as error:  # what was restored of a damaged file may be no Parquet
+        return [str(error)]
+    return []
 
 
 JOBS: dict[str, Callable[[Context, Job, Mark], Any]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import os
 import shutil
 import sys
@@ -30,6 +31,7 @@ __all__ = [
     "remote_files",
     "remove",
     "remove_folder",
+    "sha256_of",
     "size_of",
     "sync_all",
     "write_small",
@@ -185,6 +187,18 @@ def size_of(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return -1
+
+
+def sha256_of(path: str) -> str:
+    """Return the digest of a file, empty where it cannot be read."""
+    try:
+        with open_read(path) as handle:
+            hashed = hashlib.sha256()
+            while data := handle.read(2**20):
+                hashed.update(data)
+    except OSError:
+        return ""
+    return hashed.hexdigest()
 
 
 def exists(path: str) -> bool:

@@ -357,7 +357,7 @@ def _clean_file(turn: _Turn, place: int, file: Source, data: bytes | None) -> No
                 break
         turn.mark(-1, turn.done)
         writer.close()
-        apart = aside.close() if aside is not None else -1
+        apart, apart_sha256 = aside.close() if aside is not None else (-1, "")
         if held is not None and out:
             turn.written.put([(temporary, held.getvalue())], sink.size)
         turn.clock.add("write")
@@ -369,7 +369,9 @@ def _clean_file(turn: _Turn, place: int, file: Source, data: bytes | None) -> No
     elif aside is not None and not task.part:
         turn.stale.append(aside.to)
     textless = turn.tally.documents == documents and turn.tally.without_text > without_text
-    turn.files.append(FileRow(file.name, file.size, file.stamp, sink.size, apart, textless))
+    turn.files.append(
+        FileRow(file.name, file.size, file.stamp, sink.size, apart, textless, apart_sha256, rejected.digest)
+    )
     turn.moves.append((temporary, to))
 
 
@@ -490,7 +492,14 @@ def lost_task(task: Task, detail: str) -> TaskRow:
 
 def unread_row(row: TaskRow, failed: Sequence[FailureRow]) -> TaskRow:
     """Return the row of a task of whose file nothing is written, whatever came of the task."""
-    return _unread(row, tuple(msgspec.structs.replace(file, written=-1, apart=-1) for file in row.files), failed)
+    return _unread(
+        row,
+        tuple(
+            msgspec.structs.replace(file, written=-1, apart=-1, apart_sha256="", rejected_sha256="")
+            for file in row.files
+        ),
+        failed,
+    )
 
 
 def _unread(task: Task | TaskRow, files: tuple[FileRow, ...], failed: Sequence[FailureRow]) -> TaskRow:
