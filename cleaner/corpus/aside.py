@@ -85,6 +85,8 @@ class Rejected:
         data = b"".join(parts) if is_remote(self.path) else None
         make_folder(os.path.dirname(self.path))
         if data is not None:
+            self.begun = True
+            self.sha256.update(data)
             with write_whole(f"{self.path}.{record.place}") as whole:
                 whole.write(data)
             return
@@ -97,7 +99,7 @@ class Rejected:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the file, empty if there is none."""
+        """The SHA-256 of the file, or of the objects of a bucket in order; empty if there is none."""
         return self.sha256.hexdigest() if self.begun else ""
 
     def close(self) -> None:

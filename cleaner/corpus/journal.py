@@ -61,7 +61,7 @@ class FileRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_lik
 
     `apart` is the size of its file in the quarantine (-1: nothing in it was flagged). `textless` says that it has
     records, and none of them text. `apart_sha256` is the digest of the file in the quarantine, `rejected_sha256` that of
-    what was rejected, empty where there is none, or it is in a bucket.
+    what was rejected, empty where there is none.
     """
 
     name: str
