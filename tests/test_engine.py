@@ -158,11 +158,6 @@ def test_rules_are_written_in_text() -> None:
         Cleaner.from_text(wrong)
 
 
-def test_a_configuration_is_given_as_text() -> None:
-    with pytest.raises(TypeError, match="a configuration is given as str, not bytes"):
-        Cleaner.from_text(b"rules: []")  # type: ignore[arg-type]
-
-
 @cache
 def cleaner_with_budgets(rules: tuple[tuple[str, str, str, int | None], ...]) -> Cleaner:
     return cleaner_of(

@@ -68,8 +68,6 @@ class Cleaner:
 
         Raises `RuleError` with everything wrong in it, `TypeError` for what is no text.
         """
-        if not isinstance(text, str):
-            raise TypeError(f"a configuration is given as str, not {type(text).__name__}")
         return cls.from_configuration(load_text(text))
 
     @classmethod

@@ -99,7 +99,7 @@ def _counts(rule: Rule) -> bool:
     """Tell whether a rule counts lines of which it may itself take some."""
     edge = rule.run.edge if rule.run is not None else None
     untouched = {"start": {"below"}, "end": {"above"}}.get(edge or "", set())  # where a rule to an edge takes nothing
-    counted = [test.value for test in tests_of(rule) if test.key in {"above", "below", "around"} - untouched]
+    counted = [test.value for test in _taking(rule) if test.key in {"above", "below", "around"} - untouched]
     if not counted or rule.run is not None or rule.match is None:
         return bool(counted)
     fewest = min(_word_range(nearby.match)[0] for nearby in counted)
@@ -126,10 +126,18 @@ def _word_range(test: Test) -> tuple[float, float]:
 
 def _creeps(rule: Rule) -> bool:
     """Tell whether line after line could come to pass a rule, because it stands beside the same neighbour now, or last."""
-    taking = tests_of(replace(rule, unless=None))  # what may come to hold of a line that is to go
-    return any(test.key in ("previous", "next") for test in tests_of(rule)) or any(
-        test.key in ("first", "last") and not test.value.share for test in taking
+    return any(
+        test.key in ("previous", "next") or (test.key in ("first", "last") and not test.value.share)
+        for test in _taking(rule)
     )
+
+
+def _taking(rule: Rule) -> list[Test]:
+    """Return the tests that must hold of what a rule takes, those inside others too.
+
+    Not those of `unless`: where the lines that held a rule off have gone, it takes what it would take of the clean text.
+    """
+    return tests_of(replace(rule, unless=None))
 
 
 def _phase(rule: Rule) -> Phase:
