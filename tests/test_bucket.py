@@ -75,7 +75,7 @@ def test_a_bucket_to_a_bucket_killed_and_continued(work: tuple[Path, dict[str, s
 
     run = ("run", "s3://bucket/in", "--config", "t.yaml", "-j", "2", "-q", "-o")
     calm = call(*run, str(tmp_path / "calm"))
-    assert calm.stderr.count("malformed") == 3, calm.stderr
+    assert calm.stderr.count(": malformed: ") == 3, calm.stderr
     process = subprocess.Popen([*MAIN, *run, "s3://bucket/out"], cwd=folder, env=environment, stderr=subprocess.PIPE)
     for _ in range(600):
         time.sleep(0.1)
@@ -87,7 +87,7 @@ def test_a_bucket_to_a_bucket_killed_and_continued(work: tuple[Path, dict[str, s
     assert call("verify", "s3://bucket/out").returncode == 2
     again = call(*run, "s3://bucket/out")
     assert again.returncode == 1, again.stderr
-    assert again.stderr.count("malformed") == 3
+    assert again.stderr.count(": malformed: ") == 3
     assert call("verify", "s3://bucket/out", "s3://bucket/in", "-j", "1").stdout == "every invariant holds\n"
     subprocess.run(
         [sys.executable, "-c", COPY, "down", "bucket/out/", f"{tmp_path}/out/"],

@@ -118,10 +118,14 @@ def _blocks(source: Input, at: int) -> Iterator[bytes | Damage]:
     Raises `OSError` where nothing at all of the file can be read.
     """
     place = at
+    told = source.handle.seekable()  # standard input does not say where it is
     try:
         for block in blocks(source.handle, source.codec, at):
             yield block
-            place = source.handle.tell()
+            if told:
+                place = source.handle.tell()
+            elif isinstance(block, bytes):
+                place += len(block)
     except OSError as error:
         if not place:
             raise
