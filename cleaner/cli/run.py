@@ -193,12 +193,11 @@ def write_summary(done: Summary, path: str) -> None:
     """Write a summary as JSON. Raises `OSError`, with the path."""
     import json
 
+    from cleaner.corpus.store import named
+
     content = json.dumps(done.as_json(), indent=1)
-    try:
-        with open(path, "w", encoding="utf-8") as handle:
-            handle.write(content + "\n")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from None
+    with named(path), open(path, "w", encoding="utf-8") as handle:
+        handle.write(content + "\n")
 
 
 def print_outcome(done: Summary, fields: Fields, *, quiet: bool) -> None:

@@ -304,8 +304,8 @@ def _run(
     for name in _give_up(rows, parts):
         for path in (path_of(out, name), quarantine_of(out, name)):
             remove(path)  # what an earlier run could still read
-        for key in parts[name] if not is_remote(out) else ():
-            remove(Rejected(out, name, rows[key].start).path)
+        for key in parts[name]:
+            Rejected(out, name, rows[key].start).close()
     ordered = [rows[task.key] for task in tasks]
     for task, row in zip(tasks, ordered, strict=True):
         if not row.sha256:  # it was lost, and has no audit of its own

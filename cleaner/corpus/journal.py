@@ -237,14 +237,7 @@ def is_begun(out: str) -> bool:
 
 def check(out: str, header: RunRow) -> None:
     """Raise `InputError` or `AuditError` where `begin` would; change nothing."""
-    unfinished = (_PACK, *((_UNPACK, _JOURNAL) if exists(_path(out, _JOURNAL)) else (_RUN, _UNPACK)))
-    name = next((name for name in unfinished if exists(_path(out, name))), "")
-    if name:
-        journal = _load(out, name)
-        if journal.header is not None:
-            _compare(out, journal.header, header)
-        elif name == _RUN:
-            raise AuditError("it is empty")
+    _last_record(out, header)
 
 
 def begin(out: str, header: RunRow) -> tuple[Journal, bool]:
@@ -252,23 +245,10 @@ def begin(out: str, header: RunRow) -> tuple[Journal, bool]:
 
     Raises `InputError` where what is there was made by other rules, options or versions.
     """
-    finished = False
     if exists(_path(out, _PACK)):
         _pack(out, _load(out, _PACK))
-    if exists(_path(out, _RUN)) and not exists(_path(out, _JOURNAL)):
-        finished = True
-        journal = _load(out, _RUN)
-        if journal.header is None:
-            raise AuditError("it is empty")
-    elif exists(_path(out, _UNPACK)):
-        journal = _load(out, _UNPACK)
-    elif exists(_path(out, _JOURNAL)):
-        journal = _load(out, _JOURNAL)
-    else:
-        journal = Journal()
-    if journal.header is not None:
-        _compare(out, journal.header, header)
-    if finished:
+    name, journal = _last_record(out, header)
+    if name == _RUN:
         return journal, True
     make_folder(_path(out, "tasks"))
     if exists(_path(out, _UNPACK)):
@@ -276,6 +256,21 @@ def begin(out: str, header: RunRow) -> tuple[Journal, bool]:
     _write(out, _JOURNAL, [header, *journal.tasks.values(), *journal.joins.values()])
     remove(_path(out, _UNPACK))
     return journal, False
+
+
+def _last_record(out: str, header: RunRow) -> tuple[str, Journal]:
+    """Return the name of the record that holds what is done in `out`, and what it says; empty where there is none.
+
+    Raises `InputError` where that was made by other rules, options or versions.
+    """
+    names = (_PACK, *((_UNPACK, _JOURNAL) if exists(_path(out, _JOURNAL)) else (_RUN, _UNPACK)))
+    name = next((name for name in names if exists(_path(out, name))), "")
+    journal = _load(out, name) if name else Journal()
+    if journal.header is not None:
+        _compare(out, journal.header, header)
+    elif name == _RUN:
+        raise AuditError("it is empty")
+    return name, journal
 
 
 def reopen(out: str, journal: Journal) -> None:

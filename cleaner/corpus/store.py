@@ -24,6 +24,7 @@ __all__ = [
     "listing",
     "make_folder",
     "move",
+    "named",
     "open_input",
     "open_read",
     "read_bytes",
@@ -105,16 +106,16 @@ class _Reading:
         return self.handle.tell()
 
     def seek(self, at: int, whence: int = os.SEEK_SET) -> int:
-        with _named(self.path):
+        with named(self.path):
             return self.handle.seek(at, whence)
 
     def read(self, size: int = -1) -> bytes:
-        with _named(self.path):
+        with named(self.path):
             return self.handle.read(size)
 
 
 @contextmanager
-def _named(path: str) -> Iterator[None]:
+def named(path: str) -> Iterator[None]:
     """Have every failure be an `OSError` with this path: of a bucket they may be any, and name it in other ways."""
     try:
         yield
@@ -128,7 +129,7 @@ def _named(path: str) -> Iterator[None]:
 
 def open_input(path: str) -> BinaryIO:
     """Open a file to read its bytes. Whatever fails is an `OSError` whose `filename` is `path`."""
-    with _named(path):
+    with named(path):
         handle = open_read(path)
     return cast(BinaryIO, _Reading(handle, path))
 
