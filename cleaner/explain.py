@@ -17,7 +17,7 @@ from cleaner.matching.predicates import DUPLICATE_OF, Check, compile_test
 from cleaner.matching.runs import reach
 from cleaner.matching.units import Units
 from cleaner.matching.wrapping import is_wrapped
-from cleaner.rules.model import Nearby, Range, Rule, Run, Test, inner_tests
+from cleaner.rules.model import UNLIMITED, Nearby, Range, Rule, Run, Test, inner_tests
 from cleaner.rules.wording import quoted, written
 from cleaner.text import Lines, ends_sentence
 
@@ -394,7 +394,7 @@ def _measured(test: Test, units: Units, index: int) -> str:
     count = test.value.count if isinstance(test.value, Nearby) else test.value
     if not isinstance(count, Range):
         return ""
-    unlimited = Range(0, float("inf"), share=count.share)
+    unlimited = Range(0, UNLIMITED, share=count.share)
     value = replace(test.value, count=unlimited) if isinstance(test.value, Nearby) else unlimited
     found = (compile_test(replace(test, value=value)).run(units, index) or {})[test.key]
     number = f"{found:.0%}" if count.share else str(found)

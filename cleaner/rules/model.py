@@ -18,6 +18,7 @@ __all__ = [
     "STATUSES",
     "TEXT_TESTS",
     "UNITS",
+    "UNLIMITED",
     "Action",
     "Configuration",
     "Duplicate",
@@ -50,6 +51,7 @@ RISKS: tuple[Risk, ...] = ("safe", "likely", "risky")
 STATUSES: tuple[Status, ...] = ("stable", "testing", "experimental", "deprecated")
 UNITS: tuple[Unit, ...] = ("line", "paragraph", "span", "document")
 ACTIONS: tuple[Action, ...] = ("drop", "replace", "fix", "keep", "flag")
+UNLIMITED = float("inf")  # the upper end of a range of counts that has none
 TEXT_TESTS = ("is", "starts", "ends", "has", "regex")  # keys of the tests that find something in a text
 
 

@@ -13,6 +13,7 @@ from cleaner.rules.model import (
     STATUSES,
     TEXT_TESTS,
     UNITS,
+    UNLIMITED,
     Example,
     Range,
     Rule,
@@ -50,7 +51,6 @@ __all__ = [
 
 HOST = re.compile(r"(?:\*\.)?[^\s/:@*]+")
 IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
-_UNLIMITED = float("inf")
 LARGEST_EXAMPLE = 20_000  # characters
 LARGEST_GAP = 999  # blank lines
 
@@ -298,7 +298,7 @@ def _run(reading: Reading, node: Node) -> Run | None:
         return None
     then_node, count_node, gap_node, edge_node = (node.get(key) for key in RUN_KEYS)
     then = parse_test(reading, then_node) if then_node is not None else None
-    count = read_range(reading.problems, count_node, shares=False) if count_node is not None else Range(1, _UNLIMITED)
+    count = read_range(reading.problems, count_node, shares=False) if count_node is not None else Range(1, UNLIMITED)
     gap: int | None = 1
     if gap_node is not None:
         gap = read_whole(reading.problems, gap_node, 0, LARGEST_GAP, "`gap` is a number of blank lines")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cleaner.rules.model import Range
+from cleaner.rules.model import UNLIMITED, Range
 from cleaner.rules.nodes import Node, Problems
 from cleaner.rules.problems import nearest
 
@@ -20,7 +20,6 @@ __all__ = [
 ]
 
 _RANGE = re.compile(r"(?:([0-9]+(?:\.[0-9]+)?)(%?))?(\.\.)?(?:([0-9]+(?:\.[0-9]+)?)(%?))?")
-_UNLIMITED = float("inf")
 
 
 def read_word(problems: Problems, node: Node, what: str) -> str | None:
@@ -122,7 +121,7 @@ def read_range(problems: Problems, node: Node, *, shares: bool) -> Range | None:
         return missing if part is None else float(part) / (100 if unit == "%" else 1)
 
     low = number(low_text, low_unit, 0.0)
-    high = number(high_text, high_unit, 1.0 if share else _UNLIMITED) if dots else low
+    high = number(high_text, high_unit, 1.0 if share else UNLIMITED) if dots else low
     if low > high:
         problems.add(node.place, f"`{text[:60]}`: the lower end is above the upper one")
         return None

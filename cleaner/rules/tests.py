@@ -7,16 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cleaner.rules.keys import Key, check_keys, ref
-from cleaner.rules.model import (
-    TEXT_TESTS,
-    Duplicate,
-    Nearby,
-    Phrase,
-    Position,
-    Range,
-    Test,
-    folded_phrase,
-)
+from cleaner.rules.model import TEXT_TESTS, UNLIMITED, Duplicate, Nearby, Phrase, Position, Range, Test, folded_phrase
 from cleaner.rules.names import Reading
 from cleaner.rules.nodes import Node
 from cleaner.rules.patterns import PatternError
@@ -43,7 +34,6 @@ __all__ = [
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})?|any")
 NAME = re.compile(r"[\w/-]+")  # what may be meant as the name of a test or of phrases
-_UNLIMITED = float("inf")
 MOST_EXPANDED = 200_000  # phrases and tests, counted wherever a name stands for them
 _DEEPEST_TEST = 50  # tests inside one another, names put in
 LONGEST_PHRASE = 500  # characters
@@ -234,9 +224,7 @@ def _nearby_value(key: str) -> Callable[[Reading, Node], Nearby | None]:
         if within_node is not None:
             within = read_whole(reading.problems, within_node, 1, LARGEST_NUMBER, "`within` is a number of units")
         match = parse_test(reading, match_node)
-        count = (
-            read_range(reading.problems, count_node, shares=True) if count_node is not None else Range(1, _UNLIMITED)
-        )
+        count = read_range(reading.problems, count_node, shares=True) if count_node is not None else Range(1, UNLIMITED)
         return Nearby(match, within, count) if match is not None and count is not None else None
 
     return read

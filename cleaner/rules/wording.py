@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from cleaner.rules.model import Duplicate, Nearby, Phrase, Position, Range, Test
+from cleaner.rules.model import UNLIMITED, Duplicate, Nearby, Phrase, Position, Range, Test
 
 __all__ = ["clip", "quoted", "written"]
 
@@ -91,7 +91,7 @@ def _written_range(value: Range) -> str:
     low, high = _number(value.low, value.share), _number(value.high, value.share)
     if low == high:
         return low
-    unlimited = 1 if value.share else float("inf")
+    unlimited = 1 if value.share else UNLIMITED
     return ("" if value.low == 0 else low) + ".." + ("" if value.high == unlimited else high)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cleaner.rules.lint.subject import Found, Subject
 from cleaner.rules.lint.tokens import is_spelled_out
-from cleaner.rules.model import Rule, Test
+from cleaner.rules.model import UNLIMITED, Rule, Test
 from cleaner.rules.wording import clip, written
 from cleaner.text import fold, is_unspaced
 
@@ -15,7 +15,6 @@ __all__ = ["has_alone", "short_phrase", "unlimited_removal"]
 
 _FEWEST_LETTERS = {"is": 2, "starts": 4, "ends": 4, "has": 4}
 _PHRASE_TESTS = tuple(_FEWEST_LETTERS)
-_UNLIMITED = float("inf")
 
 
 def short_phrase(subject: Subject) -> Iterator[Found]:
@@ -115,7 +114,7 @@ def _limits(test: Test) -> bool:
         case "is" | "first" | "last" | "duplicate":
             return True
         case "words" | "chars":
-            return bool(test.value.high < _UNLIMITED)
+            return bool(test.value.high < UNLIMITED)
         case "full_stop":
             return test.value is False
         case "regex":
@@ -130,7 +129,7 @@ def _holds_for_long(test: Test) -> bool:
     """Tell whether a test holds for all that is long, or a sentence: where it does not, length is limited."""
     match test.key:
         case "words" | "chars":
-            return bool(test.value.low > 0 and test.value.high == _UNLIMITED)
+            return bool(test.value.low > 0 and test.value.high == UNLIMITED)
         case "full_stop":
             return test.value is True
         case "any":

@@ -8,14 +8,12 @@ from functools import partial
 
 from cleaner.rules.examples import alone, check_example
 from cleaner.rules.lint.subject import Found, Subject
-from cleaner.rules.model import Rule, Run, Test, inner_tests, span_locator
+from cleaner.rules.model import UNLIMITED, Rule, Run, Test, inner_tests, span_locator
 from cleaner.rules.patterns import template_groups
 from cleaner.rules.problems import Place
 from cleaner.rules.wording import clip, written
 
 __all__ = ["keep_broken", "shadowed", "unproven_condition"]
-
-_UNLIMITED = float("inf")
 
 
 def shadowed(subject: Subject) -> Iterator[Found]:
@@ -102,8 +100,8 @@ def _looser_runs(run: Run) -> Iterator[tuple[str, str, Run, bool]]:
         yield "edge", f"edge: {run.edge}", replace(run, edge=None), True
     if count.low > 1:
         yield "count", f"count: {count.low:g}..", replace(run, count=replace(count, low=1)), True
-    if count.high < _UNLIMITED:
-        yield "count", f"count: ..{count.high:g}", replace(run, count=replace(count, high=_UNLIMITED)), True
+    if count.high < UNLIMITED:
+        yield "count", f"count: ..{count.high:g}", replace(run, count=replace(count, high=UNLIMITED)), True
     if run.gap != 1:
         yield "gap", f"gap: {run.gap}", replace(run, gap=1), run.gap == 0
 

@@ -7,9 +7,10 @@ from functools import lru_cache
 
 import regex
 
+from cleaner.rules.model import UNLIMITED
+
 __all__ = ["Token", "is_spelled_out", "overlapping", "tokens_of"]
 
-_UNLIMITED = float("inf")
 _TOKEN = regex.compile(
     r"""(?P<nothing>\(\?\#[^)]*\)|\(\?[a-zA-Z]+(?:-[a-zA-Z]+)?\)|[\^$]|\\[bBAZzmMGK])
     |(?P<open>\((?:\?(?:P?<(?![=!])\w+>|(?P<look><?[=!])|[a-zA-Z]*(?:-[a-zA-Z]+)?:|>|\|))?)
@@ -61,11 +62,11 @@ def tokens_of(pattern: str) -> tuple[Token, ...]:
 def _repeats(quantifier: regex.Match[str]) -> tuple[int, float]:
     symbol = quantifier[0][0]
     if symbol != "{":
-        return (1 if symbol == "+" else 0), (1 if symbol == "?" else _UNLIMITED)
+        return (1 if symbol == "+" else 0), (1 if symbol == "?" else UNLIMITED)
     low = int(quantifier["low"] or 0)
     if not quantifier["comma"]:
         return low, low
-    return low, int(quantifier["high"]) if quantifier["high"] else _UNLIMITED
+    return low, int(quantifier["high"]) if quantifier["high"] else UNLIMITED
 
 
 # Characters to try atoms on; not the dotted and dotless i, nor others whose case is their own affair.
@@ -103,7 +104,7 @@ def overlapping(pattern: str, case: bool) -> str | None:
         elif token.kind == "bar":
             before = None
         elif token.kind == "atom":
-            repeats = token.high == _UNLIMITED
+            repeats = token.high == UNLIMITED
             if repeats and before is not None and _one_holds_other(before.text, token.text, case):
                 return f"{before.text}{before.quantifier}{token.text}{token.quantifier}"
             before = token if repeats and not token.possessive else None
@@ -142,10 +143,10 @@ def _has_free_text(tokens: list[Token], case: bool) -> bool:
             inside = [
                 one for one in tokens[start:place] if one.kind == "atom" and (len(one.text) > 1 or one.text == ".")
             ]
-            if token.high == _UNLIMITED and any("a" in _members(one.text, case) for one in inside):
+            if token.high == UNLIMITED and any("a" in _members(one.text, case) for one in inside):
                 return True
         elif any(tokens[start].kind == "look" for start in opened):
             continue
-        elif token.kind == "atom" and token.high == _UNLIMITED and {"a", " "} <= _members(token.text, case):
+        elif token.kind == "atom" and token.high == UNLIMITED and {"a", " "} <= _members(token.text, case):
             return True
     return False
