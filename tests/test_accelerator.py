@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cleaner import Cleaner
-from cleaner.matching import scan
+from cleaner.matching import finders
 from cleaner.matching.phrases import PhraseTable
 from cleaner.matching.predicates import Check, compile_test
 from cleaner.matching.scan import Scanner, build_scanner
@@ -317,9 +317,9 @@ def test_an_answer_without_the_sentinel_makes_every_rule_of_the_set_a_candidate(
     scanner = build_scanner(scans())
     units = units_of("one\nshare\nthree")
     assert listed(scanner, units) == [[1], [], [0, 1, 2]]
-    assert scanner.patterns is not None
-    forgetful = [replace(some, matcher=Forgetful()) for some in scanner.patterns()]
-    assert listed(replace(scanner, patterns=lambda: forgetful), units) == [[1], [1], [0, 1, 2]]
+    (finder,) = scanner.finders
+    forgetful = replace(finder, patterns=lambda: replace(finder.patterns(), matcher=Forgetful()))
+    assert listed(replace(scanner, finders=[forgetful]), units) == [[1], [1], [0, 1, 2]]
 
 
 def test_a_set_that_runs_out_of_memory_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,7 +334,7 @@ def test_a_set_that_runs_out_of_memory_is_noticed(monkeypatch: pytest.MonkeyPatc
     units = units_of(text)
     wanted = build_scanner(patterns).candidates(units)
     for memory in (1 << 10, 1 << 14, 1 << 16, 1 << 17, 1 << 18, 1 << 20):
-        monkeypatch.setattr(scan, "_MEMORY", memory)
+        monkeypatch.setattr(finders, "_MEMORY", memory)
         found = build_scanner(patterns).candidates(units)
         assert all(set(some) <= set(found[rule]) for rule, some in wanted.items())
 
@@ -359,7 +359,7 @@ def test_a_pattern_may_go_past_the_end_of_a_line(pattern: str) -> None:
 
 
 def test_without_re2_every_rule_looks_at_every_unit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "re2", None)
+    monkeypatch.setattr(finders, "re2", None)
     units = units_of("one\nshare")
     assert listed(build_scanner(scans()), units) == [[0, 1]] * 3
     without: Any = Cleaner.from_configuration(CONFIGURATION)

@@ -30,6 +30,7 @@ Evidence = Mapping[str, Any]
 # Evidence under this key is the start of the unit that is repeated (an offset in the snapshot); the engine
 # turns it into a line number of the original.
 DUPLICATE_OF = "duplicate"
+_CLOSE = 50  # units to either side that are asked one by one; of more, sums are kept
 _LONGEST_EVIDENCE = 120  # characters of one group or match
 
 
@@ -221,11 +222,16 @@ def _what_is_counted(test: Test) -> Test:
 def counted(test: Test | None) -> dict[object, Scan]:
     """Return how the units that a test counts nearby are found, by the key under which `Units.cache` is to have their indices.
 
-    Nothing for what any unit may pass.
+    Nothing for what any unit may pass, and for what is counted close by: asking a few units is cheaper than scanning for all.
     """
-    nearby = [inner for inner in inner_tests(test) if isinstance(inner.value, Nearby)]
+    nearby = [inner for inner in inner_tests(test) if isinstance(inner.value, Nearby) and not _is_close(inner.value)]
     scans = {_keys(_what_is_counted(inner))[1]: scan_of(inner.value.match) for inner in nearby}
     return {key: scan for key, scan in scans.items() if scan is not None}
+
+
+def _is_close(nearby: Nearby) -> bool:
+    """Tell whether so few units are counted around each that they are asked one by one."""
+    return nearby.within is not None and nearby.within <= _CLOSE
 
 
 def _nearby(test: Test) -> Check:
@@ -233,24 +239,31 @@ def _nearby(test: Test) -> Check:
     inner = compile_test(nearby.match)
     key, low, high, share = test.key, nearby.count.low, nearby.count.high, nearby.count.share
     above, below = key != "below", key != "above"
-    sums, maybe = _keys(_what_is_counted(test))  # every unit is asked once a snapshot
+    answers, maybe = _keys(_what_is_counted(test))  # every unit is asked once a snapshot
 
-    def passed_until(units: Units, end: int) -> list[int]:
-        """Return the sums, known at least for the units before `end`."""
-        passed: list[int] = units.cache.setdefault(sums, [0])
-        if len(passed) <= end:
+    def count_close(units: Units, first: int, end: int) -> int:
+        known: dict[int, bool] = units.cache.setdefault((answers, "close"), {})
+        for at in range(first, end):
+            if at not in known:
+                known[at] = inner.run(units, at) is not None
+        return sum(map(known.__getitem__, range(first, end)))
+
+    def count_far(units: Units, first: int, end: int) -> int:
+        sums: list[int] = units.cache.setdefault(answers, [0])
+        if len(sums) <= end:
             some = units.cache.get(maybe)
-            for at in range(len(passed) - 1, end):
+            for at in range(len(sums) - 1, end):
                 asked = some is None or at in some
-                passed.append(passed[-1] + (asked and inner.run(units, at) is not None))
-        return passed
+                sums.append(sums[-1] + (asked and inner.run(units, at) is not None))
+        return sums[end] - sums[first]
+
+    passed = count_close if _is_close(nearby) else count_far
 
     def run(units: Units, index: int) -> Evidence | None:
         first, last = 0, len(units.texts)
         if nearby.within is not None:
             first, last = max(0, index - nearby.within), min(last, index + 1 + nearby.within)
-        passed = passed_until(units, index if key == "above" else last)
-        count = (passed[index] - passed[first] if above else 0) + (passed[last] - passed[index + 1] if below else 0)
+        count = (passed(units, first, index) if above else 0) + (passed(units, index + 1, last) if below else 0)
         if not share:
             return {key: count} if low <= count <= high else None
         whole = (index - first if above else 0) + (last - index - 1 if below else 0)
