@@ -16,6 +16,7 @@ from cleaner.matching.index import Owner
 from cleaner.matching.phrase_pattern import phrase_pattern
 from cleaner.matching.units import Kind, Units
 from cleaner.rules.clues import Scan, is_tied, openings, widened
+from cleaner.rules.model import Test
 from cleaner.rules.patterns import MARKS_FIRST
 from cleaner.text import UNUSUAL, fold
 
@@ -28,6 +29,7 @@ __all__ = ["AS_PATTERNS", "Finder", "build_finders"]
 
 AS_PATTERNS = ("regex", "has")  # tests that are looked for with RE2
 _MEMORY = 256 << 20  # bytes; 1,000 rules want 64 to 128 MB, and the default of 8 MB would silently match nothing
+_UNUSUAL = f"[{UNUSUAL}]"
 # Letters whose case `regex` and RE2 see differently: those newer than RE2’s Unicode.
 _CASED = (
     r"[\x{1c89}\x{1c8a}\x{a7c0}-\x{a7ef}\x{ab4b}\x{ab4c}\x{ab6c}\x{ab6d}\x{10d50}-\x{10d85}"
@@ -135,31 +137,28 @@ def _finders(scans: Mapping[int, Scan], kind: Kind) -> list[Finder]:
     tests = [(test, (rule, shift)) for rule, scan in scans.items() for test, shift in scan]
     # By shape, because in one automaton what some patterns have seen of a line multiplies with what others have.
     begun: dict[_Shape, dict[str, None]] = {"free": {}}
-    owners: dict[_Shape, dict[str, list[Owner]]] = {"free": {}}
+    looked_for: dict[_Shape, list[tuple[Test, Owner]]] = {"free": []}
     for test, owner in tests:
-        if test.key == "regex":
-            for opening in openings(test):
-                begun.setdefault(_shape_of(opening), {})[opening] = None
-            for shape in {_shape_of(opening) for opening in openings(test)}:
-                owners.setdefault(shape, {}).setdefault(widened(test) or "", []).append(owner)
-        elif test.key == "has":
-            owners["free"].setdefault(phrase_pattern("has", test.value), []).append(owner)
+        shapes: dict[_Shape, None] = {"free": None} if test.key == "has" else {}
+        for opening in openings(test) if test.key == "regex" else ():
+            shape = _shape_of(opening)
+            shapes[shape] = begun.setdefault(shape, {})[opening] = None
+        for shape in shapes:
+            looked_for.setdefault(shape, []).append((test, owner))
     for key in ("has", "ends"):  # those of all tests together: it is enough to know that there is one
         phrases = {phrase.text: phrase for test, _ in tests if test.key == key for phrase in test.value}
         if phrases:
             begun["free"][phrase_pattern(key, tuple(phrases.values()), whole=False)] = None
     if not any(begun.values()):
         return []
-    # Characters that hide phrases, and those that any pattern may take for others.
-    for pattern in (_CASED, f"[{UNUSUAL}]"):
-        begun["free"] = {pattern: None, **begun["free"]}
-    everyone = [owner for test, owner in tests if test.key == "regex"]
-    owners["free"] = {f"[{UNUSUAL}]": [], _CASED: everyone, **owners["free"]}
+    # Besides, characters that hide phrases, and those that any pattern may take for others.
+    begun["free"] = {_UNUSUAL: None, _CASED: None, **begun["free"]}
+    unsure = {_UNUSUAL: [], _CASED: [owner for test, owner in tests if test.key == "regex"]}
     return [
         Finder(
             shape,
             re2.compile(f"(?ms){_any_of(list(some))}", _options(kind)).search,
-            cache(partial(_patterns, owners[shape])),
+            cache(partial(_patterns, looked_for[shape], unsure if shape == "free" else {})),
         )
         for shape, some in begun.items()
     ]
@@ -196,14 +195,16 @@ def _is_taken(scan: Scan) -> bool:
     try:
         for test, _ in scan:
             if test.key in AS_PATTERNS:
-                whole = (widened(test) or "") if test.key == "regex" else phrase_pattern(test.key, test.value)
-                re2.compile(whole, _options())
+                re2.compile(_whole(test), _options())
     except re2.error:
         return False
     return True
 
 
-def _patterns(owners: Mapping[str, Sequence[Owner]]) -> _Patterns:
+def _patterns(tests: Iterable[tuple[Test, Owner]], besides: Mapping[str, Sequence[Owner]]) -> _Patterns:
+    owners: dict[str, list[Owner]] = {pattern: list(some) for pattern, some in besides.items()}
+    for test, owner in tests:
+        owners.setdefault(_whole(test), []).append(owner)
     matcher = re2.Set.SearchSet(_options())
     for pattern in ("", *owners):
         try:
@@ -215,6 +216,11 @@ def _patterns(owners: Mapping[str, Sequence[Owner]]) -> _Patterns:
     except re2.error:  # although it took each pattern on its own
         matcher = None
     return _Patterns(matcher, list(owners.values()))
+
+
+def _whole(test: Test) -> str:
+    """Return the pattern that is found wherever a test could pass."""
+    return (widened(test) or "") if test.key == "regex" else phrase_pattern(test.key, test.value)
 
 
 def _scoped(pattern: str) -> str:
