@@ -266,10 +266,17 @@ class Cleaner:
         """Return a phase's rules that may find something in the snapshot: of many, most have no candidate in it."""
         awake = list(self._unmatched[phase])
         for kind in self._kinds[phase]:
-            rules = self._of_kind[kind]
-            found = self._candidates(work.snapshot, kind)
-            awake += [rules[place] for place in sorted(found) if rules[place].phase == phase]
+            awake += self._by_phase(work.snapshot, kind).get(phase, ())
         return [compiled for compiled in awake if work.scope.admits(compiled)]
+
+    def _by_phase(self, snapshot: Snapshot, kind: Kind) -> Mapping[Phase, Sequence[CompiledRule]]:
+        """Return the rules of a kind of unit that have candidates, by phase, in the order of the configuration."""
+        if kind not in snapshot.by_phase:
+            by_phase = snapshot.by_phase[kind] = {}
+            for place in sorted(self._candidates(snapshot, kind)):
+                compiled = self._of_kind[kind][place]
+                by_phase.setdefault(compiled.phase, []).append(compiled)
+        return snapshot.by_phase[kind]
 
     def _candidates(self, snapshot: Snapshot, kind: Kind) -> Mapping[int, Sequence[int]]:
         """Return which units the rules of a kind of unit must look at, by the rule's place among them."""

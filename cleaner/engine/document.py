@@ -63,6 +63,7 @@ class Snapshot:
     hits: dict[Kind, Hits] = field(default_factory=dict)
     kinds: dict[Kind, Units] = field(default_factory=dict)
     candidates: dict[Kind, dict[int, Sequence[int]]] = field(default_factory=dict)
+    by_phase: dict[Kind, dict[Phase, list[CompiledRule]]] = field(default_factory=dict)  # those that have any
 
     def units(self, kind: Kind) -> Units:
         """Return the text's units of a kind, made when they are first asked for."""
