@@ -76,7 +76,8 @@ def carry_out(work: Work, phase: Phase, wishes: list[Wish]) -> list[Wish]:
     hits: dict[Kind, Hits] = {}
     if only_lines and "line" in work.snapshot.hits:
         hits["line"] = work.snapshot.hits["line"]
-    work.snapshot = Snapshot(Lines.of(spliced), work.snapshot.language, work.snapshot.deadline, hits)
+    seen = work.snapshot
+    work.snapshot = Snapshot(Lines.of(spliced), seen.language, seen.deadline, hits, searched=seen.searched)
     return chosen
 
 

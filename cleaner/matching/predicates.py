@@ -83,10 +83,16 @@ def _regex(test: Test) -> Check:
 
     def run(units: Units, index: int) -> Evidence | None:
         nonlocal pattern
+        text = units.texts[index]
+        key = (test.value, test.case, text)  # many rules ask the same, and ask again when other lines have gone
+        if key in units.searched:
+            known: Evidence | None = units.searched[key]
+            return known
         if pattern is None:
             pattern = compile_pattern(test.value, case=test.case)
-        match = pattern.search(units.texts[index], timeout=units.seconds_left())
-        return None if match is None else _match_evidence(match)
+        match = pattern.search(text, timeout=units.seconds_left())
+        found = units.searched[key] = None if match is None else _match_evidence(match)
+        return found
 
     return Check(test, 5.0, run)
 

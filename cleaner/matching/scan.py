@@ -37,7 +37,8 @@ class Scanner:
         if phrases is None:
             return hits
         for at in phrases.openings(units):
-            if owners := phrases.opening(units.fold(at, case=False)):  # which rules will ask for, too
+            # The fold is what rules will ask for, too.
+            if units.texts[at] not in hits and (owners := phrases.opening(units.fold(at, case=False))):
                 hits[units.texts[at]] = owners
         for finder in self.finders:
             for text in finder.found(units):

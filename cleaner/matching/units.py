@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
@@ -25,7 +25,8 @@ class Units:
 
     For each unit: its text without line end, and the indices of its first and last line in `lines`. `filled`
     holds the indices of the lines that are not blank. The other fields are caches and what tests need to know of
-    the document.
+    the document; `searched` is what patterns found in texts, by pattern, whether it tells cases apart, and text, and goes
+    from one snapshot of a document to the next.
     """
 
     kind: Kind
@@ -37,6 +38,7 @@ class Units:
     filled: list[int]
     language: str | None = None
     deadline: float = float("inf")
+    searched: dict[tuple[str, bool, str], Any] = field(default_factory=dict)
     folded: dict[tuple[int, bool], str] = field(default_factory=dict)
     cache: dict[Any, Any] = field(default_factory=dict)
 
@@ -110,12 +112,15 @@ class Units:
         return self.first_lines[index + 1] - self.last_lines[index] - 1
 
 
-def line_units(lines: Lines, *, language: str | None, deadline: float) -> Units:
+def line_units(
+    lines: Lines, *, language: str | None, deadline: float, searched: dict[tuple[str, bool, str], Any] | None = None
+) -> Units:
     """Return the lines that are not blank as units."""
     filled = lines.filled
     every = len(filled) == len(lines.texts)
     texts = lines.texts if every else [lines.texts[at] for at in filled]
-    return Units("line", lines.text, texts, filled, filled, lines, filled, language, deadline)
+    known = {} if searched is None else searched
+    return Units("line", lines.text, texts, filled, filled, lines, filled, language, deadline, known)
 
 
 def paragraph_units(of_lines: Units) -> Units:
@@ -124,11 +129,11 @@ def paragraph_units(of_lines: Units) -> Units:
     firsts = [at for place, at in enumerate(filled) if place == 0 or filled[place - 1] != at - 1]
     lasts = [at for place, at in enumerate(filled) if place + 1 == len(filled) or filled[place + 1] != at + 1]
     texts = [of_lines.text[lines.starts[first] : lines.end(last)] for first, last in zip(firsts, lasts, strict=True)]
-    return Units("paragraph", of_lines.text, texts, firsts, lasts, lines, filled, of_lines.language, of_lines.deadline)
+    return replace(of_lines, kind="paragraph", texts=texts, first_lines=firsts, last_lines=lasts, folded={}, cache={})
 
 
 def document_unit(of_lines: Units) -> Units:
     """Return the whole text as one unit; an empty text has none."""
     text, lines = of_lines.text, of_lines.lines
     texts, firsts, lasts = ([text], [0], [max(0, len(lines.texts) - 1)]) if text else ([], [], [])
-    return Units("document", text, texts, firsts, lasts, lines, of_lines.filled, of_lines.language, of_lines.deadline)
+    return replace(of_lines, kind="document", texts=texts, first_lines=firsts, last_lines=lasts, folded={}, cache={})
