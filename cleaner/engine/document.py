@@ -64,16 +64,14 @@ class Snapshot:
     hits: dict[Kind, Hits] = field(default_factory=dict)
     kinds: dict[Kind, Units] = field(default_factory=dict)
     candidates: dict[Kind, dict[int, Sequence[int]]] = field(default_factory=dict)
-    searched: dict[tuple[str, bool, str], Any] = field(
-        default_factory=dict
-    )  # of `Units`, for all snapshots of a document
+    known: dict[Any, Any] = field(default_factory=dict)  # of `Units`, for all snapshots of a document
     by_phase: dict[Kind, dict[Phase, list[CompiledRule]]] = field(default_factory=dict)  # those that have any
 
     def units(self, kind: Kind) -> Units:
         """Return the text's units of a kind, made when they are first asked for."""
         if kind not in self.kinds:
             if kind == "line":
-                made = line_units(self.lines, language=self.language, deadline=self.deadline, searched=self.searched)
+                made = line_units(self.lines, language=self.language, deadline=self.deadline, known=self.known)
             else:
                 made = (paragraph_units if kind == "paragraph" else document_unit)(self.units("line"))
             self.kinds[kind] = made

@@ -77,7 +77,7 @@ def carry_out(work: Work, phase: Phase, wishes: list[Wish]) -> list[Wish]:
     if only_lines and "line" in work.snapshot.hits:
         hits["line"] = work.snapshot.hits["line"]
     seen = work.snapshot
-    work.snapshot = Snapshot(Lines.of(spliced), seen.language, seen.deadline, hits, searched=seen.searched)
+    work.snapshot = Snapshot(Lines.of(spliced), seen.language, seen.deadline, hits, known=seen.known)
     return chosen
 
 

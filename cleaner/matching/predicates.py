@@ -84,14 +84,19 @@ def _regex(test: Test) -> Check:
     def run(units: Units, index: int) -> Evidence | None:
         nonlocal pattern
         text = units.texts[index]
-        key = (test.value, test.case, text)  # many rules ask the same, and ask again when other lines have gone
-        if key in units.searched:
-            known: Evidence | None = units.searched[key]
+        key = (
+            "regex",
+            test.value,
+            test.case,
+            text,
+        )  # many rules ask the same, and ask again when other lines have gone
+        if key in units.known:
+            known: Evidence | None = units.known[key]
             return known
         if pattern is None:
             pattern = compile_pattern(test.value, case=test.case)
         match = pattern.search(text, timeout=units.seconds_left())
-        found = units.searched[key] = None if match is None else _match_evidence(match)
+        found = units.known[key] = None if match is None else _match_evidence(match)
         return found
 
     return Check(test, 5.0, run)

@@ -24,9 +24,8 @@ class Units:
     """All units of one kind in one snapshot of a document.
 
     For each unit: its text without line end, and the indices of its first and last line in `lines`. `filled`
-    holds the indices of the lines that are not blank. The other fields are caches and what tests need to know of
-    the document; `searched` is what patterns found in texts, by pattern, whether it tells cases apart, and text, and goes
-    from one snapshot of a document to the next.
+    holds the indices of the lines that are not blank. The other fields are what tests need to know of the
+    document, and caches: `known` of texts, which goes from one snapshot of a document to the next, `cache` of these units.
     """
 
     kind: Kind
@@ -38,8 +37,7 @@ class Units:
     filled: list[int]
     language: str | None = None
     deadline: float = float("inf")
-    searched: dict[tuple[str, bool, str], Any] = field(default_factory=dict)
-    folded: dict[tuple[int, bool], str] = field(default_factory=dict)
+    known: dict[Any, Any] = field(default_factory=dict)
     cache: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
@@ -78,26 +76,28 @@ class Units:
 
     def fold(self, index: int, case: bool) -> str:
         """Return the folded text of a unit."""
-        key = (index, case)
-        found = self.folded.get(key)
+        text = self.texts[index]
+        key = ("fold", case, text)
+        found: str | None = self.known.get(key)
         if found is None:
-            found = self.folded[key] = fold(self.texts[index], case=case)
+            found = self.known[key] = fold(text, case=case)
         return found
 
     def edges(self, index: int, case: bool) -> tuple[int, int]:
         """Return where the folded text of a unit starts and ends without bullets and punctuation around it."""
-        key = ("edges", index, case)
-        found: tuple[int, int] | None = self.cache.get(key)
+        key = ("edges", case, self.texts[index])
+        found: tuple[int, int] | None = self.known.get(key)
         if found is None:
-            found = self.cache[key] = strip_edges(self.fold(index, case))
+            found = self.known[key] = strip_edges(self.fold(index, case))
         return found
 
     def word_count(self, index: int) -> int:
         """Return the number of words of a unit; many rules ask for the same one."""
-        key = ("words", index)
-        found: int | None = self.cache.get(key)
+        text = self.texts[index]
+        key = ("words", text)
+        found: int | None = self.known.get(key)
         if found is None:
-            found = self.cache[key] = word_count(self.texts[index])
+            found = self.known[key] = word_count(text)
         return found
 
     def seconds_left(self) -> float:
@@ -112,14 +112,12 @@ class Units:
         return self.first_lines[index + 1] - self.last_lines[index] - 1
 
 
-def line_units(
-    lines: Lines, *, language: str | None, deadline: float, searched: dict[tuple[str, bool, str], Any] | None = None
-) -> Units:
+def line_units(lines: Lines, *, language: str | None, deadline: float, known: dict[Any, Any] | None = None) -> Units:
     """Return the lines that are not blank as units."""
     filled = lines.filled
     every = len(filled) == len(lines.texts)
     texts = lines.texts if every else [lines.texts[at] for at in filled]
-    known = {} if searched is None else searched
+    known = {} if known is None else known
     return Units("line", lines.text, texts, filled, filled, lines, filled, language, deadline, known)
 
 
@@ -129,11 +127,11 @@ def paragraph_units(of_lines: Units) -> Units:
     firsts = [at for place, at in enumerate(filled) if place == 0 or filled[place - 1] != at - 1]
     lasts = [at for place, at in enumerate(filled) if place + 1 == len(filled) or filled[place + 1] != at + 1]
     texts = [of_lines.text[lines.starts[first] : lines.end(last)] for first, last in zip(firsts, lasts, strict=True)]
-    return replace(of_lines, kind="paragraph", texts=texts, first_lines=firsts, last_lines=lasts, folded={}, cache={})
+    return replace(of_lines, kind="paragraph", texts=texts, first_lines=firsts, last_lines=lasts, cache={})
 
 
 def document_unit(of_lines: Units) -> Units:
     """Return the whole text as one unit; an empty text has none."""
     text, lines = of_lines.text, of_lines.lines
     texts, firsts, lasts = ([text], [0], [max(0, len(lines.texts) - 1)]) if text else ([], [], [])
-    return replace(of_lines, kind="document", texts=texts, first_lines=firsts, last_lines=lasts, folded={}, cache={})
+    return replace(of_lines, kind="document", texts=texts, first_lines=firsts, last_lines=lasts, cache={})
