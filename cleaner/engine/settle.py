@@ -46,7 +46,7 @@ def carry_out(work: Work, phase: Phase, wishes: list[Wish]) -> list[Wish]:
         work.removed_words += sum(
             word_count(text[wish.start : wish.end]) for wish in chosen if wish.lines and not wish.rule.passages
         )
-    earlier = OffsetMap.of(work.edits)
+    earlier = OffsetMap.of(work.edits) if phase == "duplicate" else None
     original_lines: Lines | None = None
     edits: list[Edit] = []
     for wish, (start, end, after) in zip(chosen, _stretches(chosen, text, work.snapshot), strict=True):
@@ -54,7 +54,7 @@ def carry_out(work: Work, phase: Phase, wishes: list[Wish]) -> list[Wish]:
         if before == new:
             continue
         evidence = dict(wish.evidence)
-        if phase == "duplicate":
+        if earlier is not None:
             original_lines = original_lines or Lines.of(work.original)
             evidence = with_lines(evidence, earlier, original_lines)
         rule = wish.rule.rule
@@ -62,13 +62,14 @@ def carry_out(work: Work, phase: Phase, wishes: list[Wish]) -> list[Wish]:
         edits.append(Edit(place, place + len(before), before, new, (cause,)))
     if not edits:
         return chosen
-    moved = OffsetMap.of(edits)
-    work.kept = [(moved.to_clean(start), moved.to_clean(end)) for start, end in work.kept]
-    gaps = {name: [moved.to_clean(at) for at in places] for name, places in work.gaps.items()}
-    for wish in chosen:
-        if wish.rule.creeps:
+    creeping = [wish for wish in chosen if wish.rule.creeps]
+    if work.kept or work.gaps or creeping:
+        moved = OffsetMap.of(edits)
+        work.kept = [(moved.to_clean(start), moved.to_clean(end)) for start, end in work.kept]
+        gaps = {name: [moved.to_clean(at) for at in places] for name, places in work.gaps.items()}
+        for wish in creeping:
             gaps.setdefault(wish.rule.rule.name, []).append(moved.to_clean(wish.start))
-    work.gaps = {name: sorted(set(places)) for name, places in gaps.items()}
+        work.gaps = {name: sorted(set(places)) for name, places in gaps.items()}
     work.edits = compose(work.original, work.edits, edits)
     spliced = splice(text, ((edit.start, edit.end, edit.after) for edit in edits))
     # Where whole lines went and nothing else, what the others hit is known.
