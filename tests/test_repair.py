@@ -14,8 +14,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cleaner import repair
-from cleaner.repair import OPERATIONS, EncodingOptions, Replacement
+from cleaner.repair import OPERATIONS, EncodingOptions, Replacement, common, encoding
 from cleaner.text import Lines
 from tests.samples import SHAPES
 
@@ -138,7 +137,7 @@ def test_accelerator_changes_nothing(name: str, text: str, data: st.DataObject) 
     options = data.draw(OPTIONS[name])
     fast = changed(name, text, **options)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repair, "_re2", lambda: None)
+        patch.setattr(common, "_re2", lambda: None)
         assert changed(name, text, **options) == fast
 
 
@@ -152,7 +151,7 @@ def test_letters_stay(name: str, text: str) -> None:
 
 
 def by_ftfy(line: str, options: EncodingOptions) -> str:
-    return ftfy.fix_and_explain(line, repair._ftfy_config(options)).text
+    return ftfy.fix_and_explain(line, encoding._ftfy_config(options)).text
 
 
 FLAGS = st.builds(EncodingOptions, uncurl_quotes=BOOLEANS, fix_latin_ligatures=BOOLEANS, fix_character_width=BOOLEANS)
@@ -168,7 +167,7 @@ def test_gate_misses_nothing(line: str, options: EncodingOptions) -> None:
     """Where the gate says clean, ftfy changes nothing, in every place of a text."""
     for before, after in (("", ""), ("x\n", "\ny"), ("x\r", "\ry"), ("x\r\n", "\r\ny")):
         text = before + line + after
-        flagged = list(repair._lines_with(repair._suspect(options), Lines.of(text)))
+        flagged = list(common.lines_with(encoding._suspect(options), Lines.of(text)))
         if (len(before), len(before) + len(line)) not in flagged:
             assert by_ftfy(line, options) == line
 
@@ -180,8 +179,8 @@ def test_every_line_as_ftfy_has_it(lines: list[str], options: EncodingOptions) -
     for line, mended in zip(lines, after.split("\n") if lines else [], strict=True):
         expected = by_ftfy(line, options)
         if mended.replace("\x85", "…") != expected:  # one of the kinds of lines that are left to themselves
-            without = list(repair._differences(line, by_ftfy(line, EncodingOptions())))
-            assert repair._BEYOND_REPAIR.search(line) or (mended == line and repair._about_encodings(line, without))
+            without = list(encoding._differences(line, by_ftfy(line, EncodingOptions())))
+            assert encoding._BEYOND_REPAIR.search(line) or (mended == line and encoding._about_encodings(line, without))
 
 
 @settings(max_examples=400)
@@ -190,7 +189,7 @@ def test_every_line_as_ftfy_has_it(lines: list[str], options: EncodingOptions) -
 def test_long_lines(text: str, longest: int, options: EncodingOptions) -> None:
     """A line repaired in pieces is as final as one repaired whole."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repair, "_LONGEST", longest)
+        patch.setattr(encoding, "_LONGEST", longest)
         after, _ = changed("encoding", text, **msgspec.to_builtins(options))
         assert changed("encoding", after, **msgspec.to_builtins(options)) == (after, [])
 
@@ -210,12 +209,12 @@ def test_replacements_are_minimal(text: str, options: EncodingOptions) -> None:
 
 
 def test_gate_spares_ordinary_text() -> None:
-    assert not list(repair._lines_with(repair._suspect(EncodingOptions()), Lines.of("It’s “fine” – à Paris…\n" * 9)))
+    assert not list(common.lines_with(encoding._suspect(EncodingOptions()), Lines.of("It’s “fine” – à Paris…\n" * 9)))
 
 
 @given(text=TEXTS)
 def test_fences_are_whole_lines(text: str) -> None:
-    for start, end in repair._fences(text):
+    for start, end in common.fences(text):
         assert start == 0 or text[start - 1] in "\r\n"
         assert end == len(text) or text[end] in "\r\n"
 
