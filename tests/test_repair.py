@@ -186,6 +186,7 @@ def test_every_line_as_ftfy_has_it(lines: list[str], options: EncodingOptions) -
 @settings(max_examples=400)
 @given(text=MOJIBAKE, longest=st.integers(4, 20), options=FLAGS)
 @example(text="aÃ£Â© Ã£Â© Ã£Â©Ã£ÃÂ©", longest=6, options=EncodingOptions())
+@example(text="0Â\x80à\xa0\x800Â\x85", longest=4, options=EncodingOptions())
 def test_long_lines(text: str, longest: int, options: EncodingOptions) -> None:
     """A line repaired in pieces is as final as one repaired whole."""
     with pytest.MonkeyPatch.context() as patch:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from cleaner.edits import minimal
+from cleaner.edits import minimal, splice
 from cleaner.repair.common import Replacement, compile_re, lines_with
 from cleaner.text import Lines
 
@@ -132,7 +132,11 @@ def _cut(line: str, start: int, stop: int) -> int:
                 return at
             if between_ascii == limit:
                 between_ascii = at
-    return between_ascii
+    if between_ascii < limit:
+        return between_ascii
+    while limit < min(stop, start + _LONGEST + 3) and "\x80" <= line[limit] <= "\xbf":
+        limit += 1  # what looks like the further bytes of one character stays with the first
+    return limit
 
 
 # ftfy reads a blank as a lost byte A0. Here it is not one: a quote without its last byte, as in `saidâ€ and`,
@@ -165,13 +169,20 @@ def _mend(line: str, options: EncodingOptions) -> tuple[str, list[str]]:
         for start, end, mendable in _parts(line):
             piece = line[start:end]
             if mendable:
-                piece, plan = fix_and_explain(piece, config)
+                fixed, plan = fix_and_explain(piece, config)
+                piece = _with_line_ends(piece, fixed) if "\x85" in piece else fixed
                 steps.update((f"{step.action} {step.parameter}", None) for step in plan or ())
             pieces.append(piece)
         mended = "".join(pieces)
         if mended == line or len(pieces) == 1:
             return mended, list(steps)
         line = mended  # its parts may be others: again, until nothing changes
+
+
+def _with_line_ends(before: str, after: str) -> str:
+    """Put back what ftfy took for lost ellipses and is line ends here (NEL)."""
+    changes = _differences(before, after)
+    return splice(before, (one for one in changes if before[one[0] : one[1]].strip("\x85") or one[2].strip("…")))
 
 
 # Repairing an encoding keeps ASCII, except blanks (byte A0), `?` (a lost byte) and control characters.
@@ -249,11 +260,7 @@ def find_encoding(lines: Lines, options: EncodingOptions) -> list[Replacement]:
             exact = decoded.translate(table) == mended
             spans = list(_mapped(line, spans, table) if exact else _differences(line, mended))
         evidence = {"steps": steps}
-        changes += [
-            Replacement(start + first, start + last, after, evidence)
-            for first, last, after in spans
-            if line[first:last].strip("\x85") or after.strip("…")  # NEL is a line end here, not a lost ellipsis
-        ]
+        changes += [Replacement(start + first, start + last, after, evidence) for first, last, after in spans]
     return changes
 
 
