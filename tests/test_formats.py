@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from cleaner.corpus import batch, formats, streams
+from cleaner.corpus import batch, streams
 from cleaner.corpus.formats import Fields, Format, Input, Record, decode, format_of
+from cleaner.corpus.formats.json_lines import MAX_DEPTH
 from cleaner.corpus.streams import Damage, Line, blocks, lines, open_sink, split_name
 from cleaner.engine import Cleaner
 from tests.hostile import MAKERS, files
@@ -175,13 +176,13 @@ def test_json_nested_too_deeply_is_told_and_kept(start: bytes, end: bytes) -> No
         return b'{%b"text":"x","a":%b1%b}' % (before, start * levels, end * levels)
 
     steps = 2 if start == b'[{"text":"x","a":' else 1
-    most = (formats.MAX_DEPTH - 1) // steps
+    most = (MAX_DEPTH - 1) // steps
     for before in (b"", b'"n":NaN,'):
         for levels in (most + 1, 1000, 10**5):
             data = line(levels, before)
             (record,) = records("a.jsonl", data)
             assert (record.text, record.raw) == (None, data)
-            assert record.problem == f"not a JSON object: nested too deeply, in more than {formats.MAX_DEPTH} levels"
+            assert record.problem == f"not a JSON object: nested too deeply, in more than {MAX_DEPTH} levels"
         assert records("a.jsonl", line(most, before))[0].text == "x"
     text = json.dumps("[{" * 10**4 + '"]}\\' * 10**4).encode()
     assert records("a.jsonl", b'{"a":[],"text":%b}' % text)[0].text is not None

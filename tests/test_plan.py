@@ -14,9 +14,9 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cleaner.corpus import batch, formats, streams
+from cleaner.corpus import batch, streams
 from cleaner.corpus.files import Source
-from cleaner.corpus.formats import format_of
+from cleaner.corpus.formats import common, csv_lines, format_of, wet
 from cleaner.corpus.journal import read_run
 from cleaner.corpus.plan import Cut, cut, is_surveyed, survey
 from cleaner.corpus.records import Fields, Input, Record
@@ -80,7 +80,7 @@ FILES: dict[str, Maker] = {
 def test_parts_of_hostile_files(
     suffix: str, longest: int, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (streams, formats):
+    for module in (streams, common, csv_lines, wet):
         monkeypatch.setattr(module, "MAX_RECORD", longest)
     folder = tmp_path_factory.mktemp("parts")
     cuts = 0
