@@ -31,7 +31,7 @@ AS_PATTERNS = ("regex", "has")  # tests that are looked for with RE2
 _MEMORY = 256 << 20  # bytes; 1,000 rules want 64 to 128 MB, and the default of 8 MB would silently match nothing
 _UNUSUAL = f"[{UNUSUAL}]"
 # Letters whose case `regex` and RE2 see differently: those newer than RE2’s Unicode.
-_CASED = (
+_NEW_LETTERS = (
     r"[\x{1c89}\x{1c8a}\x{a7c0}-\x{a7ef}\x{ab4b}\x{ab4c}\x{ab6c}\x{ab6d}\x{10d50}-\x{10d85}"
     r"\x{16ea0}-\x{16ed3}\x{1df00}-\x{1dfff}]"
 )
@@ -152,8 +152,8 @@ def _finders(scans: Mapping[int, Scan], kind: Kind) -> list[Finder]:
     if not any(begun.values()):
         return []
     # Besides, characters that hide phrases, and those that any pattern may take for others.
-    begun["free"] = {_UNUSUAL: None, _CASED: None, **begun["free"]}
-    unsure = {_UNUSUAL: [], _CASED: [owner for test, owner in tests if test.key == "regex"]}
+    begun["free"] = {_UNUSUAL: None, _NEW_LETTERS: None, **begun["free"]}
+    unsure = {_UNUSUAL: [], _NEW_LETTERS: [owner for test, owner in tests if test.key == "regex"]}
     return [
         Finder(
             shape,

@@ -84,12 +84,8 @@ def _regex(test: Test) -> Check:
     def run(units: Units, index: int) -> Evidence | None:
         nonlocal pattern
         text = units.texts[index]
-        key = (
-            "regex",
-            test.value,
-            test.case,
-            text,
-        )  # many rules ask the same, and ask again when other lines have gone
+        # Many rules ask the same, and ask again when other lines have gone.
+        key = ("regex", test.value, test.case, text)
         if key in units.known:
             known: Evidence | None = units.known[key]
             return known
