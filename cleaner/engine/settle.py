@@ -46,17 +46,15 @@ def carry_out(work: Work, phase: Phase, wishes: list[Wish]) -> list[Wish]:
         work.removed_words += sum(
             word_count(text[wish.start : wish.end]) for wish in chosen if wish.lines and not wish.rule.passages
         )
-    earlier = OffsetMap.of(work.edits) if phase == "duplicate" else None
-    original_lines: Lines | None = None
+    origin = (OffsetMap.of(work.edits), Lines.of(work.original)) if phase == "duplicate" else None
     edits: list[Edit] = []
     for wish, (start, end, after) in zip(chosen, _stretches(chosen, text, work.snapshot), strict=True):
         place, before, new = minimal(start, text[start:end], after)
         if before == new:
             continue
         evidence = dict(wish.evidence)
-        if earlier is not None:
-            original_lines = original_lines or Lines.of(work.original)
-            evidence = with_lines(evidence, earlier, original_lines)
+        if origin is not None:
+            evidence = with_lines(evidence, *origin)
         rule = wish.rule.rule
         cause = Cause(rule.name, rule.action, rule.risk, evidence)
         edits.append(Edit(place, place + len(before), before, new, (cause,)))

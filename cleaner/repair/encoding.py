@@ -132,11 +132,7 @@ def _cut(line: str, start: int, stop: int) -> int:
                 return at
             if between_ascii == limit:
                 between_ascii = at
-    if between_ascii < limit:
-        return between_ascii
-    while limit < min(stop, start + _LONGEST + 3) and "\x80" <= line[limit] <= "\xbf":
-        limit += 1  # what looks like the further bytes of one character stays with the first
-    return limit
+    return between_ascii
 
 
 # ftfy reads a blank as a lost byte A0. Here it is not one: a quote without its last byte, as in `saidâ€ and`,
